@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command rocketd is every server and admin program in one: `rocketd namesrv`, `broker`, `standalone`, `admin`.
+// The launchers in bin/ carry upstream's names and call it.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+func main() {
+	root := &cobra.Command{
+		Use:           "rocketd",
+		Short:         "A message broker and name server that speak Apache RocketMQ's protocols",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	if err := root.Execute(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
