@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The store's settings: keys, defaults and limits are those of Java's
+// MessageStoreConfig, except the three marked as ours.
+
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// FlushDiskType says whether a put waits for the disk.
+type FlushDiskType int
+
+const (
+	AsyncFlush FlushDiskType = iota
+	SyncFlush
+)
+
+func (t FlushDiskType) String() string {
+	if t == SyncFlush {
+		return "SYNC_FLUSH"
+	}
+	return "ASYNC_FLUSH"
+}
+
+func (t FlushDiskType) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+func (t *FlushDiskType) UnmarshalText(b []byte) error {
+	switch string(b) {
+	case "ASYNC_FLUSH":
+		*t = AsyncFlush
+	case "SYNC_FLUSH":
+		*t = SyncFlush
+	default:
+		return fmt.Errorf("%q is neither ASYNC_FLUSH nor SYNC_FLUSH", b)
+	}
+	return nil
+}
+
+// Role is the broker's place in its replication group.
+type Role int
+
+const (
+	AsyncMaster Role = iota
+	SyncMaster
+	Slave
+)
+
+var roleNames = [...]string{"ASYNC_MASTER", "SYNC_MASTER", "SLAVE"}
+
+func (r Role) String() string { return roleNames[r] }
+
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+func (r *Role) UnmarshalText(b []byte) error {
+	for i, name := range roleNames {
+		if string(b) == name {
+			*r = Role(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is none of ASYNC_MASTER, SYNC_MASTER, SLAVE", b)
+}
+
+// Config is what the store can be told. Times are in milliseconds unless the
+// key says otherwise, as in Java's file.
+type Config struct {
+	StorePathRootDir   string `conf:"storePathRootDir,static"`
+	StorePathCommitLog string `conf:"storePathCommitLog,static"` // empty: commitlog under the root
+	StoreType          string `conf:"storeType,static"`
+
+	CommitLogFileSize    int64 `conf:"mappedFileSizeCommitLog,static"`
+	ConsumeQueueFileSize int64 `conf:"mappedFileSizeConsumeQueue,static"`
+
+	BrokerRole    Role          `conf:"brokerRole,static"`
+	FlushDiskType FlushDiskType `conf:"flushDiskType,static"`
+
+	FlushCommitLogTimed            bool `conf:"flushCommitLogTimed,static"`
+	FlushIntervalCommitLog         int  `conf:"flushIntervalCommitLog,hot"`
+	FlushCommitLogLeastPages       int  `conf:"flushCommitLogLeastPages,hot"`
+	FlushCommitLogThoroughInterval int  `conf:"flushCommitLogThoroughInterval,hot"`
+
+	FlushIntervalConsumeQueue         int `conf:"flushIntervalConsumeQueue,hot"`
+	FlushConsumeQueueLeastPages       int `conf:"flushConsumeQueueLeastPages,hot"`
+	FlushConsumeQueueThoroughInterval int `conf:"flushConsumeQueueThoroughInterval,hot"`
+
+	SyncFlushTimeout  int `conf:"syncFlushTimeout,hot"`
+	PutMessageTimeout int `conf:"putMessageTimeout,hot"`
+	SlaveTimeout      int `conf:"slaveTimeout,hot"`
+
+	FileReservedTime            int    `conf:"fileReservedTime,hot"` // hours
+	DeleteWhen                  string `conf:"deleteWhen,hot"`       // hours of the day, ';' between
+	DiskMaxUsedSpaceRatio       int    `conf:"diskMaxUsedSpaceRatio,hot"`
+	DiskSpaceCleanForciblyRatio int    `conf:"diskSpaceCleanForciblyRatio,hot"`
+	DiskSpaceWarningLevelRatio  int    `conf:"diskSpaceWarningLevelRatio,hot"`
+	CleanFileForciblyEnable     bool   `conf:"cleanFileForciblyEnable,hot"`
+	CleanResourceInterval       int    `conf:"cleanResourceInterval,hot"`
+
+	MaxMessageSize               int  `conf:"maxMessageSize,hot"`
+	MaxTopicLength               int  `conf:"maxTopicLength,hot"`
+	AutoMessageVersionOnTopicLen bool `conf:"autoMessageVersionOnTopicLen,static"`
+	CheckCRCOnRecover            bool `conf:"checkCRCOnRecover,static"`
+
+	MaxTransferBytesOnMessageInMemory int `conf:"maxTransferBytesOnMessageInMemory,hot"`
+	MaxTransferCountOnMessageInMemory int `conf:"maxTransferCountOnMessageInMemory,hot"`
+	MaxTransferBytesOnMessageInDisk   int `conf:"maxTransferBytesOnMessageInDisk,hot"`
+	MaxTransferCountOnMessageInDisk   int `conf:"maxTransferCountOnMessageInDisk,hot"`
+	AccessMessageInMemoryMaxRatio     int `conf:"accessMessageInMemoryMaxRatio,hot"` // percent of RAM
+	MaxFilterMessageSize              int `conf:"maxFilterMessageSize,hot"`
+
+	MessageIndexEnable bool `conf:"messageIndexEnable,static"`
+	MessageIndexSafe   bool `conf:"messageIndexSafe,static"`
+	MaxHashSlotNum     int  `conf:"maxHashSlotNum,static"`
+	MaxIndexNum        int  `conf:"maxIndexNum,static"`
+	MaxMsgsNumBatch    int  `conf:"maxMsgsNumBatch,hot"`
+	DefaultQueryMaxNum int  `conf:"defaultQueryMaxNum,hot"`
+
+	MessageDelayLevel          string `conf:"messageDelayLevel,static"`
+	FlushDelayOffsetInterval   int    `conf:"flushDelayOffsetInterval,hot"`
+	EnableScheduleAsyncDeliver bool   `conf:"enableScheduleAsyncDeliver,static"`
+
+	OSPageCacheBusyTimeout int `conf:"osPageCacheBusyTimeOutMills,hot"`
+
+	TimerWheelEnable    bool  `conf:"timerWheelEnable,static"`
+	TimerPrecisionMs    int   `conf:"timerPrecisionMs,static"`
+	TimerMaxDelaySec    int   `conf:"timerMaxDelaySec,hot"`
+	TimerRollWindowSlot int   `conf:"timerRollWindowSlot,static"`
+	TimerLogFileSize    int64 `conf:"mappedFileSizeTimerLog,static"`
+
+	// Ours. The number of consume-queue units that may wait in memory to be
+	// written to their files; when that many wait, appenders wait.
+	QueueTailMaxUnits int `conf:"queueTailMaxUnits,static"`
+	// Ours. How the commit log is written: "mmap" or "pwrite".
+	CommitLogWritePath string `conf:"commitLogWritePath,static"`
+	// Ours. How many bytes of a commit-log file get disk blocks at a time.
+	CommitLogAllocateStep int64 `conf:"commitLogAllocateStep,static"`
+}
+
+// DefaultConfig is Java's configuration. The root directory is left empty: who
+// opens the store knows the user's home.
+func DefaultConfig() Config {
+	return Config{
+		StoreType:                         "default",
+		CommitLogFileSize:                 1 << 30,
+		ConsumeQueueFileSize:              300000 * unitBytes,
+		FlushCommitLogTimed:               true,
+		FlushIntervalCommitLog:            500,
+		FlushCommitLogLeastPages:          4,
+		FlushCommitLogThoroughInterval:    10000,
+		FlushIntervalConsumeQueue:         1000,
+		FlushConsumeQueueLeastPages:       2,
+		FlushConsumeQueueThoroughInterval: 60000,
+		SyncFlushTimeout:                  5000,
+		PutMessageTimeout:                 8000,
+		SlaveTimeout:                      3000,
+		FileReservedTime:                  72,
+		DeleteWhen:                        "04",
+		DiskMaxUsedSpaceRatio:             75,
+		DiskSpaceCleanForciblyRatio:       85,
+		DiskSpaceWarningLevelRatio:        90,
+		CleanFileForciblyEnable:           true,
+		CleanResourceInterval:             10000,
+		MaxMessageSize:                    4 << 20,
+		MaxTopicLength:                    127,
+		AutoMessageVersionOnTopicLen:      true,
+		CheckCRCOnRecover:                 true,
+		MaxTransferBytesOnMessageInMemory: 256 << 10,
+		MaxTransferCountOnMessageInMemory: 32,
+		MaxTransferBytesOnMessageInDisk:   64 << 10,
+		MaxTransferCountOnMessageInDisk:   8,
+		AccessMessageInMemoryMaxRatio:     40,
+		MaxFilterMessageSize:              16000,
+		MessageIndexEnable:                true,
+		MaxHashSlotNum:                    5000000,
+		MaxIndexNum:                       5000000 * 4,
+		MaxMsgsNumBatch:                   64,
+		DefaultQueryMaxNum:                32,
+		MessageDelayLevel:                 "1s 5s 10s 30s 1m 2m 3m 4m 5m 6m 7m 8m 9m 10m 20m 30m 1h 2h",
+		FlushDelayOffsetInterval:          10000,
+		OSPageCacheBusyTimeout:            1000,
+		TimerWheelEnable:                  true,
+		TimerPrecisionMs:                  1000,
+		TimerMaxDelaySec:                  3600 * 24 * 3,
+		TimerRollWindowSlot:               3600 * 24 * 2,
+		TimerLogFileSize:                  100 << 20,
+		QueueTailMaxUnits:                 1 << 18,
+		CommitLogWritePath:                "mmap",
+		CommitLogAllocateStep:             16 << 20,
+	}
+}
+
+// Validate reports the first setting that the store cannot work with.
+func (c *Config) Validate() error {
+	switch {
+	case c.StorePathRootDir == "":
+		return fmt.Errorf("storePathRootDir is empty")
+	case c.StoreType != "default":
+		return fmt.Errorf("storeType=%s is not supported, only default", c.StoreType)
+	case strings.Contains(c.StorePathCommitLog, ","):
+		return fmt.Errorf("storePathCommitLog=%s names several paths, which is not supported", c.StorePathCommitLog)
+	case c.CommitLogFileSize < 1024 || c.CommitLogFileSize > 1<<31-1:
+		return fmt.Errorf("mappedFileSizeCommitLog=%d is not between 1024 and 2147483647", c.CommitLogFileSize)
+	case c.ConsumeQueueFileSize < unitBytes || c.ConsumeQueueFileSize > 1<<31-1:
+		return fmt.Errorf("mappedFileSizeConsumeQueue=%d is not between %d and 2147483647", c.ConsumeQueueFileSize, unitBytes)
+	case c.MaxMessageSize < 1:
+		return fmt.Errorf("maxMessageSize=%d is not positive", c.MaxMessageSize)
+	case c.MaxHashSlotNum < 1 || c.MaxIndexNum < 2:
+		return fmt.Errorf("maxHashSlotNum=%d or maxIndexNum=%d is too small", c.MaxHashSlotNum, c.MaxIndexNum)
+	case c.QueueTailMaxUnits < 1:
+		return fmt.Errorf("queueTailMaxUnits=%d is not positive", c.QueueTailMaxUnits)
+	case c.CommitLogAllocateStep < 4096:
+		return fmt.Errorf("commitLogAllocateStep=%d is below 4096", c.CommitLogAllocateStep)
+	case c.CommitLogWritePath != "mmap" && c.CommitLogWritePath != "pwrite":
+		return fmt.Errorf("commitLogWritePath=%s is neither mmap nor pwrite", c.CommitLogWritePath)
+	}
+	_, err := c.DelayLevels()
+	return err
+}
+
+// DelayLevels is messageDelayLevel taken apart: element 0 is level 1.
+func (c *Config) DelayLevels() ([]time.Duration, error) {
+	units := map[byte]time.Duration{'s': time.Second, 'm': time.Minute, 'h': time.Hour, 'd': 24 * time.Hour}
+	var levels []time.Duration
+	for _, text := range strings.Split(c.MessageDelayLevel, " ") {
+		text = strings.TrimSpace(text)
+		if text == "" {
+			continue
+		}
+		unit, ok := units[text[len(text)-1]]
+		n, err := strconv.ParseInt(text[:len(text)-1], 10, 32)
+		if !ok || err != nil || n < 0 {
+			return nil, fmt.Errorf("messageDelayLevel: %q is not a number with s, m, h or d behind it", text)
+		}
+		levels = append(levels, time.Duration(n)*unit)
+	}
+	return levels, nil
+}
