@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// QUERY_CONSUMER_OFFSET(14), UPDATE_CONSUMER_OFFSET(15), SEARCH_OFFSET_BY_TIMESTAMP(29), GET_MAX_OFFSET(30),
+// GET_MIN_OFFSET(31), GET_EARLIEST_MSG_STORETIME(32), GET_ALL_CONSUMER_OFFSET(43). Java: the header classes of those
+// names, BoundaryType, ConsumerOffsetSerializeWrapper.
+
+package protocol
+
+// Values of SearchOffsetHeader.BoundaryType, compared without case; absent means BoundaryLower.
+const (
+	BoundaryLower = "LOWER"
+	BoundaryUpper = "UPPER"
+)
+
+type QueryConsumerOffsetHeader struct {
+	ConsumerGroup     string `rmq:"consumerGroup"`
+	Topic             string `rmq:"topic"`
+	QueueID           int32  `rmq:"queueId"`
+	SetZeroIfNotFound *bool  `rmq:"setZeroIfNotFound"`
+	RPC
+}
+
+type QueryConsumerOffsetResult struct {
+	Offset int64 `rmq:"offset"`
+}
+
+type UpdateConsumerOffsetHeader struct {
+	ConsumerGroup string `rmq:"consumerGroup"`
+	Topic         string `rmq:"topic"`
+	QueueID       int32  `rmq:"queueId"`
+	CommitOffset  int64  `rmq:"commitOffset"`
+	RPC
+}
+
+type SearchOffsetHeader struct {
+	Topic        string `rmq:"topic"`
+	LiteTopic    string `rmq:"liteTopic,omitempty"`
+	QueueID      int32  `rmq:"queueId"`
+	TimestampMs  int64  `rmq:"timestamp"`
+	BoundaryType string `rmq:"boundaryType,omitempty"`
+	RPC
+}
+
+type SearchOffsetResult struct {
+	Offset int64 `rmq:"offset"`
+}
+
+type GetMaxOffsetHeader struct {
+	Topic     string `rmq:"topic"`
+	QueueID   int32  `rmq:"queueId"`
+	Committed *bool  `rmq:"committed"` // absent means true
+	RPC
+}
+
+type GetMaxOffsetResult struct {
+	Offset int64 `rmq:"offset"`
+}
+
+type GetMinOffsetHeader struct {
+	Topic   string `rmq:"topic"`
+	QueueID int32  `rmq:"queueId"`
+	RPC
+}
+
+type GetMinOffsetResult struct {
+	Offset int64 `rmq:"offset"`
+}
+
+type EarliestStoreTimeHeader struct {
+	Topic   string `rmq:"topic"`
+	QueueID int32  `rmq:"queueId"`
+	RPC
+}
+
+type EarliestStoreTimeResult struct {
+	TimestampMs int64 `rmq:"timestamp"`
+}
+
+// ConsumerOffsets is the body of GET_ALL_CONSUMER_OFFSET; the keys are topic@group and queue id.
+type ConsumerOffsets struct {
+	DataVersion DataVersion                `json:"dataVersion"`
+	OffsetTable map[string]map[int32]int64 `json:"offsetTable"`
+}

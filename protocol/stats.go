@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// GET_TOPIC_STATS_INFO(202), GET_CONSUME_STATS(208), GET_BROKER_RUNTIME_INFO(28). Java: TopicStatsTable, TopicOffset,
+// ConsumeStats, OffsetWrapper, KVTable and the header classes of those requests.
+
+package protocol
+
+type TopicStatsHeader struct {
+	Topic string `rmq:"topic"`
+	RPC
+}
+
+// TopicStats answers TopicStatsHeader in the body.
+type TopicStats struct {
+	OffsetTable map[MessageQueue]TopicOffset `json:"offsetTable"`
+	TopicPutTPS float64                      `json:"topicPutTps"`
+}
+
+type TopicOffset struct {
+	LastUpdateTimestampMs int64 `json:"lastUpdateTimestamp"`
+	MaxOffset             int64 `json:"maxOffset"`
+	MinOffset             int64 `json:"minOffset"`
+}
+
+type ConsumeStatsHeader struct {
+	ConsumerGroup string `rmq:"consumerGroup"`
+	Topic         string `rmq:"topic,omitempty"`
+	TopicList     string `rmq:"topicList,omitempty"` // separated by semicolons
+	RPC
+}
+
+// ConsumeStats answers ConsumeStatsHeader in the body.
+type ConsumeStats struct {
+	ConsumeTPS  float64                        `json:"consumeTps"`
+	OffsetTable map[MessageQueue]ConsumeOffset `json:"offsetTable"`
+}
+
+type ConsumeOffset struct {
+	BrokerOffset    int64 `json:"brokerOffset"`
+	ConsumerOffset  int64 `json:"consumerOffset"`
+	LastTimestampMs int64 `json:"lastTimestamp"`
+	PullOffset      int64 `json:"pullOffset"`
+}
+
+// KVTable is a body of plain text pairs, among others of GET_BROKER_RUNTIME_INFO, which has no header.
+type KVTable struct {
+	Table map[string]string `json:"table"`
+}
