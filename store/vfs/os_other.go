@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build unix && !linux
+
+package vfs
+
+import "os"
+
+func allocate(f *os.File, off, n int64) error { return writeZeros(f, off, n, true) }
+func zero(f *os.File, off, n int64) error     { return writeZeros(f, off, n, false) }
+func dataSync(f *os.File) error               { return f.Sync() }
