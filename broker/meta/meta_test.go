@@ -36,7 +36,9 @@ func newTopics(t *testing.T, fsys vfs.FS) *Topics {
 	return topics
 }
 
-func newClock() *clockwork.FakeClock { return clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000)) }
+func newClock() *clockwork.FakeClock {
+	return clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000))
+}
 
 func newOffsets(t *testing.T, fsys vfs.FS) *Offsets {
 	t.Helper()

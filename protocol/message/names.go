@@ -101,6 +101,12 @@ func nameBytes(name string) bool {
 	return true
 }
 
+// shown is a refused name as its error repeats it: not endlessly.
+func shown(name string) string {
+	const enough = 512
+	return name[:min(len(name), enough)]
+}
+
 // ValidTopic reports why a topic name is not allowed, with Java's wording, and
 // nil when it is. Retry and dead-letter topics may be longer.
 func ValidTopic(name string) error {
@@ -108,14 +114,14 @@ func ValidTopic(name string) error {
 		return fmt.Errorf("The specified topic is blank.") //nolint:staticcheck // the text is Java's
 	}
 	if !nameBytes(name) {
-		return fmt.Errorf("The specified topic contains illegal characters, allowing only %s", reservedNameDescription)
+		return fmt.Errorf("The specified topic: %s, contains illegal characters, allowing only %s", shown(name), reservedNameDescription)
 	}
 	limit := MaxTopicBytes
 	if IsRetryTopic(name) || IsDLQTopic(name) {
 		limit = MaxRetryTopicBytes
 	}
 	if len(name) > limit {
-		return fmt.Errorf("The specified topic is longer than topic max length.")
+		return fmt.Errorf("The specified topic: %s, is longer than topic max length: %d", shown(name), limit)
 	}
 	return nil
 }
@@ -126,10 +132,10 @@ func ValidGroup(name string) error {
 		return fmt.Errorf("The specified group is blank.")
 	}
 	if !nameBytes(name) {
-		return fmt.Errorf("The specified group contains illegal characters, allowing only %s", reservedNameDescription)
+		return fmt.Errorf("The specified group: %s, contains illegal characters, allowing only %s", shown(name), reservedNameDescription)
 	}
 	if len(name) > MaxGroupBytes {
-		return fmt.Errorf("The specified group is longer than group max length.")
+		return fmt.Errorf("The specified group: %s, is longer than group max length: %d", shown(name), MaxGroupBytes)
 	}
 	return nil
 }
