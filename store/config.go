@@ -76,7 +76,9 @@ type Config struct {
 	CommitLogFileSize    int64 `conf:"mappedFileSizeCommitLog,static"`
 	ConsumeQueueFileSize int64 `conf:"mappedFileSizeConsumeQueue,static"`
 
-	BrokerRole    Role          `conf:"brokerRole,static"`
+	BrokerRole         Role `conf:"brokerRole,static"`
+	OffsetCheckInSlave bool `conf:"offsetCheckInSlave,hot"`
+
 	FlushDiskType FlushDiskType `conf:"flushDiskType,static"`
 
 	FlushCommitLogTimed            bool `conf:"flushCommitLogTimed,static"`

@@ -1,25 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package store owns a data directory: the commit log, the consume queues, the
-// key index, the checkpoint.
+// key index, the checkpoint. The bytes are those of Java 5.5.0, both ways
+// (docs/format). Open recovers and starts nothing; Run owns the goroutines;
+// Close leaves the directory as a clean stop does. Java: DefaultMessageStore.
+//
+// Locks, always taken in this order: the dispatch lock (files of queues and
+// index), then the append lock (the end of the log, the tails of the queues).
 package store
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"sync/atomic"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
-	"rocketd/protocol/message"
+	"rocketd/internal/run"
 	"rocketd/store/vfs"
 )
 
-const unitBytes = 20
-
-// Host is what the store knows about the process it runs in.
+// Host is what the store knows about the machine and process it runs in.
 type Host struct {
-	PID int
+	PID         int
+	MemoryBytes int64 // physical memory; 0: ask the system
 }
 
 // Deps are the store's surroundings. OnArrive is called outside the append
@@ -50,90 +60,198 @@ type Receipt struct {
 	Size                                                int32
 }
 
-// GetStatus is the outcome of a Get.
-type GetStatus int
-
-const (
-	Found GetStatus = iota
-	NoMatchedMessage
-	MessageWasRemoving
-	OffsetFoundNull
-	OffsetOverflowBadly
-	OffsetOverflowOne
-	OffsetTooSmall
-	NoMatchedLogicQueue
-	NoMessageInQueue
-)
-
-// GetRequest asks for messages of one queue.
-type GetRequest struct {
-	Topic       string
-	QueueID     int32
-	Offset      int64
-	MaxMsgs     int
-	MaxBytes    int
-	MatchTags   func(tagsCode int64) bool // nil: all
-	MatchRecord func(rec []byte) bool     // nil: all
-}
-
-// Batch is the answer of a Get: the records as slices of the mapped log.
-type Batch struct {
-	Status                           GetStatus
-	NextOffset, MinOffset, MaxOffset int64
-	Count                            int
-	Bytes                            int
-	LastPhyOffset                    int64
-}
-
 // Marks are the log's positions: Appended >= Flushed, Confirmed; readers see
 // what is below Readable.
 type Marks struct {
 	Min, Appended, Flushed, Confirmed, Readable int64
 }
 
-type Store struct{}
+// Store is an open data directory.
+type Store struct {
+	cfg    Config
+	deps   Deps
+	root   string
+	delays []time.Duration
+	memory int64 // bytes behind the end of the log that are taken to be in memory
 
-func Open(cfg Config, deps Deps) (*Store, error)                                  { panic("unwritten") }
-func (s *Store) Run(ctx context.Context) error                                    { panic("unwritten") }
-func (s *Store) Close() error                                                     { panic("unwritten") }
-func (s *Store) Put(m *message.Message) (Receipt, error)                          { panic("unwritten") }
-func (s *Store) PutBatch(ms []message.Message) ([]Receipt, error)                 { panic("unwritten") }
-func (s *Store) AwaitFlush(ctx context.Context, endOffset int64) error            { panic("unwritten") }
-func (s GetStatus) String() string                                                { panic("unwritten") }
-func (b *Batch) Buffers() [][]byte                                                { panic("unwritten") }
-func (b *Batch) Release()                                                         { panic("unwritten") }
-func (s *Store) Get(r GetRequest) (*Batch, error)                                 { panic("unwritten") }
-func (s *Store) QueueRange(topic string, queueID int32) (min, max int64, ok bool) { panic("unwritten") }
-func (s *Store) Queues(topic string) []int32                                      { panic("unwritten") }
-func (s *Store) Topics() []string                                                 { panic("unwritten") }
-func (s *Store) OffsetByTime(topic string, queueID int32, tsMs int64, upper bool) (int64, error) {
-	panic("unwritten")
-}
-func (s *Store) StoreTime(topic string, queueID int32, offset int64) (int64, bool) {
-	panic("unwritten")
-}
-func (s *Store) TagsCodeAt(topic string, queueID int32, offset int64) (phyOffset int64, size int32, tagsCode int64, ok bool) {
-	panic("unwritten")
-}
-func (s *Store) Message(phyOffset int64) (*message.Message, error) { panic("unwritten") }
-func (s *Store) Record(phyOffset int64) ([]byte, error)            { panic("unwritten") }
-func (s *Store) QueryIndex(topic, key string, maxNum int, beginMs, endMs int64) (phyOffsets []int64, lastUpdateMs, lastUpdatePhyOffset int64, err error) {
-	panic("unwritten")
-}
-func (s *Store) DeleteTopic(topic string) error            { panic("unwritten") }
-func (s *Store) Marks() Marks                              { panic("unwritten") }
-func (s *Store) AppendRaw(phyOffset int64, b []byte) error { panic("unwritten") }
-func (s *Store) TruncateTo(phyOffset int64) error          { panic("unwritten") }
-func (s *Store) InMemory(phyOffset int64) bool             { panic("unwritten") }
-func (s *Store) DispatchBehind() int64                     { panic("unwritten") }
+	lock   io.Closer
+	log    *commitLog
+	queues *queueTable
+	index  *keyIndex // nil: messageIndexEnable=false
+	check  *checkpoint
 
-// Stats is what the runtime information of a broker shows of its store.
-type Stats struct {
-	StartMs, EarliestStoreMs int64
-	PutCount, PutBytes       int64
-	GetFound, GetMiss        int64
-	GetMessages              int64
-	CommitLogUsedRatio       float64
+	closed   atomic.Bool
+	failure  atomic.Pointer[error] // a disk error that writing cannot go on after
+	diskFull atomic.Bool           // diskSpaceWarningLevelRatio is exceeded
+	startMs  int64
+
+	dirty   []*queue     // under the append lock: queues with units to write
+	pending atomic.Int64 // units in tails that are not in the files
+
+	dispatch  dispatcher
+	kick      chan struct{} // the dispatcher has work
+	kicked    atomic.Bool
+	urgent    chan struct{} // it should not wait to gather more
+	flushKick chan struct{}
+	waiters   flushWaiters
+
+	puts struct{ count, bytes atomic.Int64 }
+	gets struct{ found, miss, messages atomic.Int64 }
+
+	collectors []prometheus.Collector
 }
 
-func (s *Store) Stats() Stats { panic("unwritten") }
+// Open locks the directory, loads what is there and recovers it: afterwards log,
+// queues and index agree. Errors name the file.
+func Open(cfg Config, deps Deps) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	delays, err := cfg.DelayLevels()
+	if err != nil {
+		return nil, err
+	}
+	if deps.FS == nil {
+		deps.FS = vfs.OS
+	}
+	if deps.Clock == nil {
+		deps.Clock = clockwork.NewRealClock()
+	}
+	memory := deps.Host.MemoryBytes
+	if memory == 0 {
+		memory = vfs.PhysicalMemory()
+	}
+	root := cfg.StorePathRootDir
+	logDir := cfg.StorePathCommitLog
+	if logDir == "" {
+		logDir = path.Join(root, "commitlog")
+	}
+	queueFileSize := (cfg.ConsumeQueueFileSize + unitBytes - 1) / unitBytes * unitBytes
+	s := &Store{
+		cfg: cfg, deps: deps, root: root, delays: delays,
+		memory: memory / 100 * int64(cfg.AccessMessageInMemoryMaxRatio),
+		log: &commitLog{
+			fs: deps.FS, dir: logDir, fileSize: cfg.CommitLogFileSize, step: cfg.CommitLogAllocateStep,
+			pwrite: cfg.CommitLogWritePath == "pwrite",
+		},
+		queues:    newQueueTable(deps.FS, path.Join(root, "consumequeue"), queueFileSize),
+		kick:      make(chan struct{}, 1),
+		urgent:    make(chan struct{}, 1),
+		flushKick: make(chan struct{}, 1),
+	}
+	s.log.segs.Store(&[]*segment{})
+	s.startMs = s.nowMs()
+	if err := deps.FS.MkdirAll(root); err != nil {
+		return nil, err
+	}
+	if s.lock, err = deps.FS.Lock(path.Join(root, "lock")); err != nil {
+		if errors.Is(err, vfs.ErrLocked) {
+			err = fmt.Errorf("the store directory %s is in use: %w", root, err)
+		}
+		return nil, err
+	}
+	if err := s.load(); err != nil {
+		s.release()
+		return nil, err
+	}
+	s.checkDisk()
+	s.register(deps.Metrics)
+	return s, nil
+}
+
+// release lets go of files and lock without writing anything.
+func (s *Store) release() {
+	s.log.close()
+	_ = s.queues.close()
+	if s.index != nil {
+		_ = s.index.close()
+	}
+	_ = s.lock.Close()
+}
+
+// Run writes queues and index behind the log and flushes, until ctx ends. It
+// returns nil then, with everything appended so far dispatched and flushed.
+func (s *Store) Run(ctx context.Context) error {
+	g := run.NewGroup(ctx)
+	g.Go(0, "store.housekeeper", s.keepHouse)
+	g.Go(1, "store.dispatcher", s.runDispatcher)
+	g.Go(2, "store.flusher", s.runFlusher)
+	return g.Wait()
+}
+
+// Close refuses further messages, writes and flushes what is left, and leaves
+// the directory clean: without an abort file. After a disk error the abort file
+// stays, so that the next start checks everything. Run must have returned.
+func (s *Store) Close() error {
+	s.log.mu.Lock()
+	already := s.closed.Swap(true)
+	s.log.mu.Unlock()
+	if already {
+		return ErrClosed
+	}
+	err := s.failed()
+	if err == nil {
+		err = s.dispatchAll()
+	}
+	if err == nil {
+		err = s.flushAll()
+	}
+	if err == nil {
+		err = s.deps.FS.Remove(path.Join(s.root, "abort"))
+	}
+	if err == nil {
+		err = s.deps.FS.SyncDir(s.root)
+	}
+	s.unregister(s.deps.Metrics)
+	s.release()
+	return err
+}
+
+func (s *Store) nowMs() int64 { return s.deps.Clock.Now().UnixMilli() }
+
+// fail records an error after which the bytes on the disk are not known.
+func (s *Store) fail(err error) { s.failure.CompareAndSwap(nil, &err) }
+
+func (s *Store) failed() error {
+	if p := s.failure.Load(); p != nil {
+		return *p
+	}
+	return nil
+}
+
+var errDiskFull = errors.New("diskSpaceWarningLevelRatio is exceeded")
+
+// writeable says why no message can be taken, nil when one can.
+func (s *Store) writeable() error {
+	if s.closed.Load() {
+		return ErrClosed
+	}
+	if err := s.failed(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNotWriteable, err)
+	}
+	if s.diskFull.Load() {
+		return fmt.Errorf("%w: %w", ErrNotWriteable, errDiskFull)
+	}
+	return nil
+}
+
+// Writeable is the reason why Put would refuse a message now, or nil.
+func (s *Store) Writeable() error { return s.writeable() }
+
+// Marks returns the positions of the log.
+func (s *Store) Marks() Marks {
+	flushed := s.log.flushed.Load() // before appended: Flushed <= Appended must hold
+	appended := s.log.appended.Load()
+	return Marks{Min: s.log.minOffset(), Appended: appended, Flushed: flushed, Confirmed: appended, Readable: s.readable()}
+}
+
+// readable is where readers stop: the end of the log, as long as no replica has
+// to confirm first.
+func (s *Store) readable() int64 { return s.log.appended.Load() }
+
+// InMemory guesses whether a record is still in the page cache, as Java does:
+// it is not further from the end than accessMessageInMemoryMaxRatio of memory.
+func (s *Store) InMemory(phyOffset int64) bool { return s.log.appended.Load()-phyOffset <= s.memory }
+
+// DelayLevels are the delays of messageDelayLevel; element 0 is level 1.
+func (s *Store) DelayLevels() []time.Duration { return s.delays }

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The checkpoint file: store times up to which log, queues and index are known
+// to be durable (docs/format/checkpoint.md). Recovery after a crash begins at a
+// log file that is older. Java: StoreCheckpoint.
+
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"io/fs"
+	"path"
+	"sync"
+
+	"rocketd/store/vfs"
+)
+
+const checkpointBytes = 4096
+
+// checkpointMarginMs is taken off the times before they are believed.
+const checkpointMarginMs = 3000
+
+type checkpoint struct {
+	name string
+
+	mu    sync.Mutex
+	file  vfs.File
+	saved [5]int64
+	// physic, logics, index: store times; masterFlushed, confirm: log offsets
+	// that only replication sets, kept as they were read.
+	physic, logics, index, masterFlushed, confirm int64
+}
+
+// loadCheckpoint reads the file; a missing or short one counts as all zeros.
+func loadCheckpoint(fsys vfs.FS, name string) (*checkpoint, error) {
+	c := &checkpoint{name: name}
+	b, err := vfs.ReadFile(fsys, name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if len(b) >= 40 {
+		for i, p := range []*int64{&c.physic, &c.logics, &c.index, &c.masterFlushed, &c.confirm} {
+			*p = int64(binary.BigEndian.Uint64(b[8*i:]))
+		}
+	}
+	return c, nil
+}
+
+// safeMs is the store time before which a crash has lost nothing.
+func (c *checkpoint) safeMs() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(min(c.physic, c.logics)-checkpointMarginMs, 0)
+}
+
+func (c *checkpoint) physicMs() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.physic
+}
+
+func (c *checkpoint) setPhysic(ms int64) { c.raise(&c.physic, ms) }
+func (c *checkpoint) setLogics(ms int64) { c.raise(&c.logics, ms) }
+func (c *checkpoint) setIndex(ms int64)  { c.raise(&c.index, ms) }
+
+func (c *checkpoint) raise(field *int64, ms int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*field = max(*field, ms)
+}
+
+// lower takes back what is not true any more after a truncation of the log.
+func (c *checkpoint) lower(ms int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.physic, c.logics, c.index = min(c.physic, ms), min(c.logics, ms), min(c.index, ms)
+}
+
+// save writes the file in place and syncs it, when something has changed. The
+// 40 bytes lie in one sector, so they are old or new.
+func (c *checkpoint) save(fsys vfs.FS) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := [5]int64{c.physic, c.logics, c.index, c.masterFlushed, c.confirm}
+	if c.file != nil && now == c.saved {
+		return nil
+	}
+	if c.file == nil {
+		f, err := fsys.Open(c.name, vfs.Create)
+		if err != nil {
+			return err
+		}
+		if err := f.Truncate(checkpointBytes); err != nil {
+			f.Close()
+			return err
+		}
+		if err := fsys.SyncDir(path.Dir(c.name)); err != nil {
+			f.Close()
+			return err
+		}
+		c.file = f
+	}
+	var b [40]byte
+	for i, v := range now {
+		binary.BigEndian.PutUint64(b[8*i:], uint64(v))
+	}
+	if _, err := c.file.WriteAt(b[:], 0); err != nil {
+		return err
+	}
+	if err := c.file.Sync(); err != nil {
+		return err
+	}
+	c.saved = now
+	return nil
+}
+
+func (c *checkpoint) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.file == nil {
+		return nil
+	}
+	err := c.file.Close()
+	c.file = nil
+	return err
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The flusher: makes the log durable, on a timer (ASYNC_FLUSH) or as soon as
+// somebody waits (SYNC_FLUSH: all who wait share one sync), then queues and
+// index, and records in the checkpoint how far that is. The housekeeper watches
+// the disk's room. Java: FlushRealTimeService, GroupCommitService,
+// FlushConsumeQueueService, CleanCommitLogService.
+
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const osPageBytes = 4096
+
+// flushWaiters are the callers of AwaitFlush.
+type flushWaiters struct {
+	mu   sync.Mutex
+	list []flushWaiter
+}
+
+type flushWaiter struct {
+	end  int64
+	done chan error
+}
+
+func (w *flushWaiters) add(end int64) chan error {
+	done := make(chan error, 1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, flushWaiter{end, done})
+	return done
+}
+
+func (w *flushWaiters) drop(done chan error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := range w.list {
+		if w.list[i].done == done {
+			w.list = append(w.list[:i], w.list[i+1:]...)
+			return
+		}
+	}
+}
+
+// wake answers those whose bytes are durable, or with an error everyone.
+func (w *flushWaiters) wake(flushed int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	kept := w.list[:0]
+	for _, x := range w.list {
+		if err == nil && x.end > flushed {
+			kept = append(kept, x)
+			continue
+		}
+		x.done <- err
+	}
+	clear(w.list[len(kept):])
+	w.list = kept
+}
+
+func ms(n int) time.Duration { return time.Duration(max(n, 1)) * time.Millisecond }
+
+// runFlusher is one loop over three clocks and a bell. The log is synced
+// earlier when flushCommitLogLeastPages are dirty, and in any case each
+// thorough interval; the same holds for the queues.
+func (s *Store) runFlusher(ctx context.Context) error {
+	logTick := s.deps.Clock.NewTicker(ms(s.cfg.FlushIntervalCommitLog))
+	defer logTick.Stop()
+	queueTick := s.deps.Clock.NewTicker(ms(s.cfg.FlushIntervalConsumeQueue))
+	defer queueTick.Stop()
+	thoroughLog, thoroughQueues := s.nowMs(), s.nowMs()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return s.flushAll()
+		case <-s.flushKick:
+			err = s.flushLog()
+		case <-logTick.Chan():
+			thorough := s.nowMs()-thoroughLog >= int64(s.cfg.FlushCommitLogThoroughInterval)
+			behind := s.log.appended.Load() - s.log.flushed.Load()
+			if thorough || behind >= int64(s.cfg.FlushCommitLogLeastPages)*osPageBytes {
+				err = s.flushLog()
+				thoroughLog = s.nowMs()
+			}
+		case <-queueTick.Chan():
+			thorough := s.nowMs()-thoroughQueues >= int64(s.cfg.FlushConsumeQueueThoroughInterval)
+			leastBytes := int64(s.cfg.FlushConsumeQueueLeastPages) * osPageBytes
+			if thorough {
+				leastBytes, thoroughQueues = 0, s.nowMs()
+			}
+			if err = s.flushQueues(leastBytes); err == nil {
+				err = s.check.save(s.deps.FS)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// flushLog makes durable what is appended and wakes who waits for it. A failed
+// sync is final: the kernel may have dropped the pages, so no later sync could
+// be believed.
+func (s *Store) flushLog() error {
+	s.log.mu.Lock()
+	end, lastMs := s.log.appended.Load(), s.log.lastStoreMs
+	s.log.mu.Unlock()
+	err := s.failed()
+	if err == nil {
+		if err = s.log.sync(end); err != nil {
+			err = fmt.Errorf("commit log flush: %w", err)
+			s.fail(err)
+		}
+	}
+	if err == nil {
+		s.check.setPhysic(lastMs)
+	}
+	s.waiters.wake(s.log.flushed.Load(), err)
+	return err
+}
+
+// flushQueues syncs queue files with at least leastBytes unsynced. When nothing
+// unsynced is left, queues and index are durable up to the dispatched mark.
+func (s *Store) flushQueues(leastBytes int64) error {
+	d := &s.dispatch
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	allClean := true
+	err := s.queues.each(func(q *queue) error {
+		clean, err := q.files.sync(leastBytes)
+		allClean = allClean && clean
+		return err
+	})
+	if err == nil && s.index != nil && allClean {
+		err = s.index.sync()
+	}
+	if err != nil {
+		err = fmt.Errorf("consume queue flush: %w", err)
+		s.fail(err)
+		return err
+	}
+	if allClean {
+		s.check.setLogics(d.doneMs)
+	}
+	if s.index != nil {
+		s.check.setIndex(s.index.fullMs)
+	}
+	return nil
+}
+
+// flushAll makes everything durable and writes the checkpoint.
+func (s *Store) flushAll() error {
+	if err := s.flushLog(); err != nil {
+		return err
+	}
+	if err := s.flushQueues(0); err != nil {
+		return err
+	}
+	return s.check.save(s.deps.FS)
+}
+
+// keepHouse looks at the disk's room every cleanResourceInterval.
+func (s *Store) keepHouse(ctx context.Context) error {
+	tick := s.deps.Clock.NewTicker(ms(s.cfg.CleanResourceInterval))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.Chan():
+			s.checkDisk()
+		}
+	}
+}
+
+// checkDisk stops taking messages above diskSpaceWarningLevelRatio and takes
+// them again below it.
+func (s *Store) checkDisk() {
+	usage, err := s.deps.FS.Usage(s.log.dir)
+	if err != nil {
+		s.deps.Log.Warn().Err(err).Msg("the disk's free room is not known")
+		return
+	}
+	limit := float64(min(max(s.cfg.DiskSpaceWarningLevelRatio, 35), 90)) / 100
+	full := usage.UsedRatio() > limit
+	if s.diskFull.Swap(full) != full {
+		s.deps.Log.Warn().Float64("used", usage.UsedRatio()).Float64("limit", limit).Bool("full", full).
+			Msg("disk room has crossed the warning level")
+	}
+}

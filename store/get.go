@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Get: queue units from an offset on, the tag filter on the units, then the
+// records as slices of the mapped log. Java: DefaultMessageStore.getMessage.
+
+package store
+
+import (
+	"sync"
+
+	"rocketd/protocol/message"
+)
+
+// GetStatus is the outcome of a Get.
+type GetStatus int
+
+const (
+	Found GetStatus = iota
+	NoMatchedMessage
+	MessageWasRemoving
+	OffsetFoundNull
+	OffsetOverflowBadly
+	OffsetOverflowOne
+	OffsetTooSmall
+	NoMatchedLogicQueue
+	NoMessageInQueue
+)
+
+var getStatusNames = [...]string{
+	"FOUND", "NO_MATCHED_MESSAGE", "MESSAGE_WAS_REMOVING", "OFFSET_FOUND_NULL", "OFFSET_OVERFLOW_BADLY",
+	"OFFSET_OVERFLOW_ONE", "OFFSET_TOO_SMALL", "NO_MATCHED_LOGIC_QUEUE", "NO_MESSAGE_IN_QUEUE",
+}
+
+// String is the name that Java gives the status; it is a pull answer's remark.
+func (s GetStatus) String() string { return getStatusNames[s] }
+
+// GetRequest asks for messages of one queue.
+type GetRequest struct {
+	Topic       string
+	QueueID     int32
+	Offset      int64
+	MaxMsgs     int
+	MaxBytes    int                       // 0: no limit of the caller's
+	MatchTags   func(tagsCode int64) bool // nil: all
+	MatchRecord func(rec []byte) bool     // nil: all; rec may not be kept
+}
+
+const (
+	maxGetBytes = 128 << 20
+	minGetBytes = 100
+	getUnits    = 64 // units read at a time
+)
+
+// Batch is the answer of a Get. Its buffers are slices of the mapped log, valid
+// until Release, which must be called exactly once, also when there are none.
+type Batch struct {
+	Status                           GetStatus
+	NextOffset, MinOffset, MaxOffset int64
+	Count                            int
+	Bytes                            int
+	LastPhyOffset                    int64 // of the last unit looked at
+
+	buffers   [][]byte
+	pins      []*segment
+	end       int64 // where the last buffer ends in the log
+	firstBufs [4][]byte
+	firstPin  [1]*segment
+}
+
+// Buffers are the records one after the other; neighbours in the log share a
+// slice.
+func (b *Batch) Buffers() [][]byte { return b.buffers }
+
+// Release lets go of the mapped files.
+func (b *Batch) Release() {
+	for _, s := range b.pins {
+		s.unpin()
+	}
+	b.buffers, b.pins = nil, nil
+}
+
+// add appends a record, merging it with the one before when they are adjacent.
+// The pin on seg passes to the batch.
+func (b *Batch) add(rec []byte, seg *segment, phyOffset int64) {
+	n := len(b.buffers)
+	switch {
+	case n > 0 && b.end == phyOffset && b.pins[len(b.pins)-1] == seg:
+		last := b.buffers[n-1]
+		start := phyOffset - seg.base - int64(len(last))
+		b.buffers[n-1] = seg.data[start : start+int64(len(last)+len(rec))]
+		seg.unpin()
+	case n > 0 && b.pins[len(b.pins)-1] == seg:
+		b.buffers = append(b.buffers, rec)
+		seg.unpin()
+	default:
+		b.buffers = append(b.buffers, rec)
+		b.pins = append(b.pins, seg)
+	}
+	b.end = phyOffset + int64(len(rec))
+	b.Count++
+	b.Bytes += len(rec)
+}
+
+// getScratch holds the units of one read.
+type getScratch struct {
+	units [getUnits]unit
+	raw   [getUnits * unitBytes]byte
+}
+
+var getScratches = sync.Pool{New: func() any { return new(getScratch) }}
+
+// Get returns messages of a queue from an offset on. Outcomes are statuses; an
+// error means that the store cannot be read.
+func (s *Store) Get(r GetRequest) (*Batch, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	b := &Batch{NextOffset: r.Offset}
+	b.buffers, b.pins = b.firstBufs[:0], b.firstPin[:0]
+	q := s.queues.get(r.Topic, r.QueueID)
+	if q == nil {
+		b.Status, b.NextOffset = NoMatchedLogicQueue, s.corrected(r.Offset, 0)
+		s.gets.miss.Add(1)
+		return b, nil
+	}
+	b.MinOffset, b.MaxOffset = q.min.Load(), q.end.Load()
+	switch {
+	case b.MaxOffset == 0:
+		b.Status, b.NextOffset = NoMessageInQueue, s.corrected(r.Offset, 0)
+	case r.Offset < b.MinOffset:
+		b.Status, b.NextOffset = OffsetTooSmall, s.corrected(r.Offset, b.MinOffset)
+	case r.Offset == b.MaxOffset:
+		b.Status = OffsetOverflowOne
+	case r.Offset > b.MaxOffset:
+		b.Status, b.NextOffset = OffsetOverflowBadly, s.corrected(r.Offset, b.MaxOffset)
+	default:
+		if err := s.collect(q, &r, b); err != nil {
+			b.Release()
+			return nil, err
+		}
+	}
+	if b.Status == Found {
+		s.gets.found.Add(1)
+		s.gets.messages.Add(int64(b.Count))
+	} else {
+		s.gets.miss.Add(1)
+	}
+	return b, nil
+}
+
+// corrected is the next offset to tell a reader: on a slave, whose queues may
+// be behind, the one it asked for.
+func (s *Store) corrected(asked, next int64) int64 {
+	if s.cfg.BrokerRole == Slave && !s.cfg.OffsetCheckInSlave {
+		return asked
+	}
+	return next
+}
+
+// collect walks over the units. Like Java it looks at a bounded number of them,
+// and stops before a record that would exceed a limit, except the first.
+func (s *Store) collect(q *queue, r *GetRequest, b *Batch) error {
+	b.Status = NoMatchedMessage
+	maxBytes := maxGetBytes
+	if r.MaxBytes > 0 {
+		maxBytes = min(max(r.MaxBytes, minGetBytes), maxGetBytes)
+	}
+	scan := int64((max(s.cfg.MaxFilterMessageSize, r.MaxMsgs*unitBytes) + unitBytes - 1) / unitBytes)
+	stop := min(b.MaxOffset, r.Offset+scan)
+	logEnd := s.readable()
+	skipBelow := int64(-1) // units below it are in a file that is gone
+
+	scratch := getScratches.Get().(*getScratch)
+	defer getScratches.Put(scratch)
+	for offset := r.Offset; offset < stop; {
+		n, err := q.read(offset, scratch.units[:min(getUnits, stop-offset)], scratch.raw[:])
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			if b.Count == 0 && offset == r.Offset {
+				b.Status = OffsetFoundNull
+				perFile := q.files.size / unitBytes
+				b.NextOffset = s.corrected(r.Offset, (offset/perFile+1)*perFile)
+			}
+			return nil
+		}
+		for _, u := range scratch.units[:n] {
+			if u.phyOffset+int64(u.size) > logEnd && !u.isBlank() || s.batchFull(b, r, u, maxBytes, logEnd) {
+				return nil
+			}
+			b.LastPhyOffset = u.phyOffset
+			offset++
+			b.NextOffset = offset
+			if u.phyOffset < skipBelow {
+				continue
+			}
+			skipBelow = s.take(r, b, u, skipBelow)
+		}
+	}
+	return nil
+}
+
+// take adds the record of one unit if it matches, and returns up to where the
+// log's file is gone when its bytes are.
+func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) int64 {
+	if r.MatchTags != nil && !r.MatchTags(u.tagsCode) {
+		if b.Count == 0 {
+			b.Status = NoMatchedMessage
+		}
+		return skipBelow
+	}
+	rec, seg := s.log.slice(u.phyOffset, int64(u.size))
+	if seg == nil {
+		if b.Count == 0 {
+			b.Status = MessageWasRemoving
+		}
+		return u.phyOffset - u.phyOffset%s.log.fileSize + s.log.fileSize
+	}
+	if r.MatchRecord != nil && !r.MatchRecord(rec) {
+		seg.unpin()
+		if b.Count == 0 {
+			b.Status = NoMatchedMessage
+		}
+		return skipBelow
+	}
+	b.add(rec, seg, u.phyOffset)
+	b.Status = Found
+	return -1
+}
+
+func (s *Store) batchFull(b *Batch, r *GetRequest, u unit, maxBytes int, logEnd int64) bool {
+	if b.Count == 0 {
+		return false
+	}
+	bytes, count := s.cfg.MaxTransferBytesOnMessageInMemory, s.cfg.MaxTransferCountOnMessageInMemory
+	if logEnd-u.phyOffset > s.memory {
+		bytes, count = s.cfg.MaxTransferBytesOnMessageInDisk, s.cfg.MaxTransferCountOnMessageInDisk
+	}
+	total := b.Bytes + int(u.size)
+	return b.Count >= r.MaxMsgs || b.Count >= count || total > bytes || total > maxBytes
+}
+
+// Record returns a copy of the record at a physical offset, ErrNotFound when
+// none begins there.
+func (s *Store) Record(phyOffset int64) ([]byte, error) {
+	if s.closed.Load() {
+		return nil, ErrClosed
+	}
+	head, seg := s.log.slice(phyOffset, message.MinRecordBytes)
+	if seg == nil {
+		return nil, ErrNotFound
+	}
+	size := message.RecordSize(head)
+	fits := size >= message.MinRecordBytes && message.RecordPhyOffset(head) == phyOffset && int(size) <= s.cfg.MaxMessageSize+maxExtraBytes
+	seg.unpin()
+	if !fits {
+		return nil, ErrNotFound
+	}
+	rec, seg := s.log.slice(phyOffset, int64(size))
+	if seg == nil {
+		return nil, ErrNotFound
+	}
+	defer seg.unpin()
+	var v message.View
+	if err := v.Parse(rec, false); err != nil {
+		return nil, ErrNotFound
+	}
+	return append([]byte(nil), rec...), nil
+}
+
+// Message returns the message at a physical offset; see Record.
+func (s *Store) Message(phyOffset int64) (*message.Message, error) {
+	rec, err := s.Record(phyOffset)
+	if err != nil {
+		return nil, err
+	}
+	m := new(message.Message)
+	if err := message.DecodeRecord(rec, m); err != nil {
+		return nil, ErrNotFound
+	}
+	return m, nil
+}

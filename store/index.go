@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The key index: finds messages by UNIQ_KEY and by each word of KEYS. Only the
+// dispatcher adds; queries share a lock with it. Java: IndexService.
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"rocketd/compat"
+	"rocketd/protocol/message"
+	"rocketd/store/vfs"
+)
+
+// indexStamp is how Java names index files, apart from the missing dot.
+const indexStamp = "20060102150405.000"
+
+type keyIndex struct {
+	fs  vfs.FS
+	dir string
+	g   indexGeometry
+	now func() time.Time
+
+	mu     sync.RWMutex // queries read, the dispatcher writes
+	files  []*indexFile // ascending by time
+	fullMs int64        // under the dispatch lock: end time of the newest full and synced file
+	key    []byte       // dispatcher only: scratch
+}
+
+func newKeyIndex(fsys vfs.FS, dir string, cfg *Config, now func() time.Time) *keyIndex {
+	return &keyIndex{fs: fsys, dir: dir, g: indexGeometry{int64(cfg.MaxHashSlotNum), int64(cfg.MaxIndexNum)}, now: now}
+}
+
+// load opens the files. After a crash one of size 0 was just being made.
+func (x *keyIndex) load(crashed bool) error {
+	if err := x.fs.MkdirAll(x.dir); err != nil {
+		return err
+	}
+	infos, err := x.fs.List(x.dir)
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		if info.Dir {
+			continue
+		}
+		name := path.Join(x.dir, info.Name)
+		if info.Size == 0 && crashed {
+			if err := x.fs.Remove(name); err != nil {
+				return err
+			}
+			continue
+		}
+		f, err := openIndexFile(x.fs, name, x.g)
+		if err != nil {
+			return err
+		}
+		x.files = append(x.files, f)
+	}
+	return nil
+}
+
+// repair is for after a crash: what was entered from records at and after
+// limit may be there in part, so it is taken out; those records are dispatched
+// again.
+func (x *keyIndex) repair(limit int64) error {
+	for i := len(x.files) - 1; i >= 0; i-- {
+		f := x.files[i]
+		if f.full() && f.h.endPhy < limit {
+			break // complete, and durable since it was left
+		}
+		if err := f.rebuild(limit); err != nil {
+			return err
+		}
+		if f.h.count > 1 {
+			continue
+		}
+		if err := x.remove(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *keyIndex) remove(i int) error {
+	f := x.files[i]
+	x.files = append(x.files[:i], x.files[i+1:]...)
+	return errors.Join(f.close(), x.fs.Remove(f.name))
+}
+
+// clear removes all files.
+func (x *keyIndex) clear() error {
+	for len(x.files) > 0 {
+		if err := x.remove(len(x.files) - 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// last is the newest file's header, zero when there is none.
+func (x *keyIndex) last() indexHeader {
+	if n := len(x.files); n > 0 {
+		return x.files[n-1].h
+	}
+	return indexHeader{count: 1}
+}
+
+// begin and end surround the additions of one dispatch.
+func (x *keyIndex) begin() { x.mu.Lock() }
+
+func (x *keyIndex) end() error {
+	defer x.mu.Unlock()
+	if n := len(x.files); n > 0 {
+		return x.files[n-1].writeRun()
+	}
+	return nil
+}
+
+// add enters the keys of one record. Records that are known already are passed
+// over, so dispatching a range twice does no harm.
+func (x *keyIndex) add(v *message.View) error {
+	h := x.last()
+	known := h.count > 1 || h.endPhy > 0
+	if known && v.PhyOffset <= h.endPhy || message.TranType(v.SysFlag) == message.TranRollback {
+		return nil
+	}
+	props := unsafeString(v.Properties)
+	if uniq, ok := message.Property(props, message.PropUniqKey); ok {
+		if err := x.enter(v, uniq); err != nil {
+			return err
+		}
+	}
+	keys, _ := message.Property(props, message.PropKeys)
+	for keys != "" {
+		var one string
+		one, keys, _ = strings.Cut(keys, message.KeySeparator)
+		if one != "" {
+			if err := x.enter(v, one); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// unsafeString looks at bytes of a pinned segment as a string; it may not
+// outlive the pin.
+func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+func (x *keyIndex) enter(v *message.View, key string) error {
+	n := len(x.files)
+	if n == 0 || x.files[n-1].full() {
+		if err := x.grow(); err != nil {
+			return err
+		}
+		n = len(x.files)
+	}
+	x.key = append(append(append(x.key[:0], v.Topic...), '#'), key...)
+	x.files[n-1].add(keyHash(unsafeString(x.key)), v.PhyOffset, v.StoreTimestampMs)
+	return nil
+}
+
+// keyHash is Java's: the absolute value of the string's hash, 0 for the one
+// that has none.
+func keyHash(key string) int32 {
+	h := compat.HashString(key)
+	if h == math.MinInt32 {
+		return 0
+	}
+	if h < 0 {
+		return -h
+	}
+	return h
+}
+
+// grow completes the newest file and starts the next.
+func (x *keyIndex) grow() error {
+	if n := len(x.files); n > 0 {
+		f := x.files[n-1]
+		if err := f.writeRun(); err != nil {
+			return err
+		}
+		if err := f.sync(); err != nil {
+			return err
+		}
+		x.fullMs = f.h.endMs
+	}
+	at := x.now()
+	for {
+		name := path.Join(x.dir, strings.Replace(at.Format(indexStamp), ".", "", 1))
+		taken, err := vfs.Exists(x.fs, name)
+		if err != nil {
+			return err
+		}
+		if taken {
+			at = at.Add(time.Millisecond)
+			continue
+		}
+		f, err := createIndexFile(x.fs, name, x.g, x.last())
+		if err != nil {
+			return err
+		}
+		if err := x.fs.SyncDir(x.dir); err != nil {
+			return errors.Join(err, f.close())
+		}
+		x.files = append(x.files, f)
+		return nil
+	}
+}
+
+func (x *keyIndex) sync() error {
+	if n := len(x.files); n > 0 {
+		return x.files[n-1].sync()
+	}
+	return nil
+}
+
+func (x *keyIndex) close() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var errs []error
+	for _, f := range x.files {
+		errs = append(errs, f.close())
+	}
+	x.files = nil
+	return errors.Join(errs...)
+}
+
+// query looks through the files, the newest first.
+func (x *keyIndex) query(key string, maxNum int, beginMs, endMs int64) (found []int64, h indexHeader, err error) {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	h = x.last()
+	hash := keyHash(key)
+	for i := len(x.files) - 1; i >= 0 && len(found) < maxNum; i-- {
+		f := x.files[i]
+		if f.overlaps(beginMs, endMs) {
+			if found, err = f.find(found, hash, maxNum, beginMs, endMs); err != nil {
+				return nil, h, fmt.Errorf("%s: %w", f.name, err)
+			}
+		}
+		if f.h.beginMs < beginMs {
+			break
+		}
+	}
+	return found, h, nil
+}
+
+// QueryIndex returns the offsets of records that were entered under a key, at
+// most maxMsgsNumBatch, and how far the index is. Hashes can collide: the
+// caller compares keys. Everything appended before the call is found.
+func (s *Store) QueryIndex(topic, key string, maxNum int, beginMs, endMs int64) (phyOffsets []int64, lastUpdateMs, lastUpdatePhyOffset int64, err error) {
+	if s.closed.Load() {
+		return nil, 0, 0, ErrClosed
+	}
+	if s.index == nil {
+		return nil, 0, 0, nil
+	}
+	if err := s.dispatchAll(); err != nil {
+		return nil, 0, 0, err
+	}
+	found, h, err := s.index.query(topic+"#"+key, min(maxNum, s.cfg.MaxMsgsNumBatch), beginMs, endMs)
+	return found, h.endMs, h.endPhy, err
+}

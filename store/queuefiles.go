@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The files of one consume queue: fixed size, sparse, the unit of queue offset
+// n at byte 20 n of the whole. They are read and written by pread and pwrite,
+// opened at first use. Writers hold the dispatch lock, readers nothing.
+
+package store
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+
+	"rocketd/store/vfs"
+)
+
+type queueFiles struct {
+	fs   vfs.FS
+	dir  string
+	size int64 // bytes of a file, a multiple of unitBytes
+	list atomic.Pointer[[]*queueFile]
+}
+
+type queueFile struct {
+	base  int64 // byte offset of its start
+	dirty bool  // under the dispatch lock: written since its sync
+	bytes int64 // under the dispatch lock: written since its sync
+	named bool  // under the dispatch lock: the directory entry is durable
+
+	mu   sync.Mutex // opening and closing
+	file atomic.Pointer[vfs.File]
+	gone bool // under mu: closed for good
+}
+
+func newQueueFiles(fsys vfs.FS, dir string, size int64) *queueFiles {
+	f := &queueFiles{fs: fsys, dir: dir, size: size}
+	f.list.Store(&[]*queueFile{})
+	return f
+}
+
+func (f *queueFiles) load(repair bool) error {
+	bases, err := listOffsetFiles(f.fs, f.dir, f.size, "mappedFileSizeConsumeQueue", repair)
+	if err != nil {
+		return err
+	}
+	list := make([]*queueFile, 0, len(bases))
+	for _, base := range bases {
+		// After a crash nothing is known to be durable, not even what is read.
+		list = append(list, &queueFile{base: base, named: !repair, dirty: repair})
+	}
+	f.list.Store(&list)
+	return nil
+}
+
+func (f *queueFiles) open(q *queueFile, flag vfs.Flag) (vfs.File, error) {
+	if p := q.file.Load(); p != nil {
+		return *p, nil
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if p := q.file.Load(); p != nil {
+		return *p, nil
+	}
+	if q.gone {
+		return nil, fs.ErrClosed
+	}
+	file, err := f.fs.Open(path.Join(f.dir, segmentName(q.base)), flag)
+	if err != nil {
+		return nil, err
+	}
+	q.file.Store(&file)
+	return file, nil
+}
+
+func (q *queueFile) close() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.gone = true
+	if p := q.file.Load(); p != nil {
+		return (*p).Close()
+	}
+	return nil
+}
+
+// rest closes a file's descriptor; the next use opens it again.
+func (q *queueFile) rest() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if p := q.file.Swap(nil); p != nil {
+		return (*p).Close()
+	}
+	return nil
+}
+
+// find returns the file that holds a byte offset, nil when there is none.
+func (f *queueFiles) find(at int64) *queueFile {
+	list := *f.list.Load()
+	if len(list) == 0 || at < list[0].base {
+		return nil
+	}
+	if i := (at - list[0].base) / f.size; i < int64(len(list)) {
+		return list[i]
+	}
+	return nil
+}
+
+// read fills dst with the units from an offset on, up to the end of a file. raw
+// is scratch for at least as many units as are wanted.
+func (f *queueFiles) read(offset int64, dst []unit, raw []byte) (int, error) {
+	at := offset * unitBytes
+	q := f.find(at)
+	if q == nil {
+		return 0, nil
+	}
+	file, err := f.open(q, vfs.ReadWrite)
+	if err != nil {
+		return 0, err
+	}
+	n := min(len(dst), len(raw)/unitBytes, int((q.base+f.size-at)/unitBytes))
+	got, err := file.ReadAt(raw[:n*unitBytes], at-q.base)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return 0, err
+	}
+	n = got / unitBytes
+	for i := range dst[:n] {
+		dst[i] = unitAt(raw[i*unitBytes:])
+	}
+	return n, nil
+}
+
+// write puts a run of units at an offset, making files as needed; a queue that
+// begins inside a file gets blank units before its first one.
+func (f *queueFiles) write(offset int64, units []unit, scratch []byte) error {
+	for len(units) > 0 {
+		at := offset * unitBytes
+		q := f.find(at)
+		if q == nil {
+			var err error
+			if q, err = f.create(at); err != nil {
+				return err
+			}
+		}
+		file, err := f.open(q, vfs.Create)
+		if err != nil {
+			return err
+		}
+		n := min(len(units), len(scratch)/unitBytes, int((q.base+f.size-at)/unitBytes))
+		for i, u := range units[:n] {
+			u.put(scratch[i*unitBytes:])
+		}
+		if _, err := file.WriteAt(scratch[:n*unitBytes], at-q.base); err != nil {
+			return err
+		}
+		q.dirty = true
+		q.bytes += int64(n * unitBytes)
+		offset, units = offset+int64(n), units[n:]
+	}
+	return nil
+}
+
+// create makes the file that holds a byte offset. It is the one after the last,
+// or the first of all.
+func (f *queueFiles) create(at int64) (*queueFile, error) {
+	list := *f.list.Load()
+	q := &queueFile{base: at - at%f.size, dirty: true}
+	if err := f.fs.MkdirAll(f.dir); err != nil {
+		return nil, err
+	}
+	file, err := f.open(q, vfs.Create)
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Truncate(f.size); err != nil {
+		return nil, errors.Join(err, q.close())
+	}
+	if len(list) == 0 {
+		if err := writeBlanks(file, at-q.base); err != nil {
+			return nil, errors.Join(err, q.close())
+		}
+	}
+	grown := append(append(make([]*queueFile, 0, len(list)+1), list...), q)
+	f.list.Store(&grown)
+	return q, nil
+}
+
+// writeBlanks fills the first n bytes of a file with blank units.
+func writeBlanks(file vfs.File, n int64) error {
+	buf := make([]byte, 1024*unitBytes)
+	for i := 0; i < len(buf); i += unitBytes {
+		blank.put(buf[i:])
+	}
+	for at := int64(0); at < n; at += int64(len(buf)) {
+		if _, err := file.WriteAt(buf[:min(n-at, int64(len(buf)))], at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// bounds looks for the first and the end offset of what the files hold. Units
+// are written in order, so the end is found by bisection; a power loss may
+// leave holes, and then it is the end of some run that is not before the last
+// durable unit.
+func (f *queueFiles) bounds() (first, end int64, err error) {
+	list := *f.list.Load()
+	if len(list) == 0 {
+		return 0, 0, nil
+	}
+	var one [1]unit
+	var raw [unitBytes]byte
+	for i := len(list) - 1; i >= 0; i-- {
+		base := list[i].base / unitBytes
+		n := sort.Search(int(f.size/unitBytes), func(k int) bool {
+			got, rerr := f.read(base+int64(k), one[:], raw[:])
+			if rerr != nil {
+				err = rerr
+			}
+			return got == 0 || !one[0].valid()
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		if i < len(list)-1 {
+			if err := list[i].rest(); err != nil {
+				return 0, 0, err
+			}
+		}
+		if n > 0 || i == 0 {
+			end = base + int64(n)
+			break
+		}
+	}
+	return list[0].base / unitBytes, end, nil
+}
+
+// truncate removes what is at and after an offset: later files go, the rest of
+// the file reads as zeros.
+func (f *queueFiles) truncate(end int64) error {
+	list := *f.list.Load()
+	at := end * unitBytes
+	keep := len(list)
+	for keep > 0 && list[keep-1].base >= at && (keep > 1 || at < list[0].base) {
+		keep--
+	}
+	kept := slices.Clone(list[:keep])
+	f.list.Store(&kept)
+	for i := len(list) - 1; i >= keep; i-- {
+		if err := list[i].close(); err != nil {
+			return err
+		}
+		if err := f.fs.Remove(path.Join(f.dir, segmentName(list[i].base))); err != nil {
+			return err
+		}
+	}
+	if keep == 0 || at >= list[keep-1].base+f.size {
+		return nil
+	}
+	q := list[keep-1]
+	file, err := f.open(q, vfs.ReadWrite)
+	if err != nil {
+		return err
+	}
+	q.dirty = true
+	return file.Zero(at-q.base, q.base+f.size-at)
+}
+
+// clear removes all files.
+func (f *queueFiles) clear() error {
+	list := *f.list.Load()
+	f.list.Store(&[]*queueFile{})
+	for i := len(list) - 1; i >= 0; i-- {
+		if err := errors.Join(list[i].close(), f.fs.Remove(path.Join(f.dir, segmentName(list[i].base)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sync makes files durable that have at least leastBytes unsynced. It reports
+// whether nothing unsynced is left.
+func (f *queueFiles) sync(leastBytes int64) (clean bool, err error) {
+	clean = true
+	for _, q := range *f.list.Load() {
+		if !q.dirty {
+			continue
+		}
+		if q.bytes < leastBytes {
+			clean = false
+			continue
+		}
+		file, err := f.open(q, vfs.ReadWrite)
+		if err != nil {
+			return false, err
+		}
+		if err := file.Sync(); err != nil {
+			return false, err
+		}
+		if !q.named {
+			if err := f.syncName(); err != nil {
+				return false, err
+			}
+			q.named = true
+		}
+		q.dirty, q.bytes = false, 0
+	}
+	return clean, nil
+}
+
+// syncName makes the names of the queue's directory durable, and those of the
+// topic's and of all topics' too, which may be as new.
+func (f *queueFiles) syncName() error {
+	topicDir := path.Dir(f.dir)
+	for _, dir := range []string{f.dir, topicDir, path.Dir(topicDir)} {
+		if err := f.fs.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *queueFiles) close() error {
+	var errs []error
+	for _, q := range *f.list.Load() {
+		errs = append(errs, q.close())
+	}
+	return errors.Join(errs...)
+}

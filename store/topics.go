@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// All consume queues, by topic and queue id. Looking a queue up takes no lock:
+// each shard is an immutable map that is copied when a queue is added.
+// Java: ConsumeQueueStore.
+
+package store
+
+import (
+	"fmt"
+	"hash/maphash"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"rocketd/protocol/message"
+	"rocketd/store/vfs"
+)
+
+const topicShards = 64
+
+// maxQueueID bounds the queue ids that the store makes directories for.
+const maxQueueID = 1<<16 - 1
+
+type queueTable struct {
+	fs       vfs.FS
+	dir      string
+	fileSize int64
+
+	seed   maphash.Seed
+	mu     sync.Mutex // adding and removing
+	shards [topicShards]atomic.Pointer[map[string]map[int32]*queue]
+}
+
+func newQueueTable(fsys vfs.FS, dir string, fileSize int64) *queueTable {
+	t := &queueTable{fs: fsys, dir: dir, fileSize: fileSize, seed: maphash.MakeSeed()}
+	for i := range t.shards {
+		t.shards[i].Store(&map[string]map[int32]*queue{})
+	}
+	return t
+}
+
+func (t *queueTable) shard(topic string) *atomic.Pointer[map[string]map[int32]*queue] {
+	return &t.shards[maphash.String(t.seed, topic)%topicShards]
+}
+
+// topic returns the queues of a topic, not to be changed.
+func (t *queueTable) topic(topic string) map[int32]*queue { return (*t.shard(topic).Load())[topic] }
+
+func (t *queueTable) get(topic string, id int32) *queue { return t.topic(topic)[id] }
+
+// ensure returns a queue, made when missing. Its name becomes a path, so it is
+// checked here whatever callers have checked.
+func (t *queueTable) ensure(topic string, id int32) (*queue, error) {
+	if q := t.get(topic, id); q != nil {
+		return q, nil
+	}
+	if !message.SafeName(topic) || id < 0 || id > maxQueueID {
+		return nil, fmt.Errorf("%w: topic %.64q queue %d cannot be a directory", ErrMessageIllegal, topic, id)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if q := t.get(topic, id); q != nil {
+		return q, nil
+	}
+	dir := path.Join(t.dir, topic, strconv.Itoa(int(id)))
+	q := newQueue(topic, id, newQueueFiles(t.fs, dir, t.fileSize))
+	p := t.shard(topic)
+	topics := maps.Clone(*p.Load())
+	queues := maps.Clone(topics[topic])
+	if queues == nil {
+		queues = map[int32]*queue{}
+	}
+	queues[id] = q
+	topics[topic] = queues
+	p.Store(&topics)
+	return q, nil
+}
+
+// remove takes a topic out and returns its queues.
+func (t *queueTable) remove(topic string) map[int32]*queue {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.shard(topic)
+	queues := (*p.Load())[topic]
+	topics := maps.Clone(*p.Load())
+	delete(topics, topic)
+	p.Store(&topics)
+	return queues
+}
+
+// topics returns the names of all topics, sorted.
+func (t *queueTable) topics() []string {
+	var names []string
+	for i := range t.shards {
+		for name := range *t.shards[i].Load() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// each calls fn for every queue until it fails.
+func (t *queueTable) each(fn func(q *queue) error) error {
+	for i := range t.shards {
+		for _, queues := range *t.shards[i].Load() {
+			for _, q := range queues {
+				if err := fn(q); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// load opens the queues that the directory has and finds their bounds.
+func (t *queueTable) load(repair bool) error {
+	if err := t.fs.MkdirAll(t.dir); err != nil {
+		return err
+	}
+	topics, err := t.fs.List(t.dir)
+	if err != nil {
+		return err
+	}
+	for _, topic := range topics {
+		if !topic.Dir {
+			continue
+		}
+		ids, err := t.fs.List(path.Join(t.dir, topic.Name))
+		if err != nil {
+			return err
+		}
+		for _, info := range ids {
+			id, err := strconv.ParseInt(info.Name, 10, 32)
+			if err != nil || !info.Dir {
+				continue
+			}
+			if err := t.loadQueue(topic.Name, int32(id), repair); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (t *queueTable) loadQueue(topic string, id int32, repair bool) error {
+	q, err := t.ensure(topic, id)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path.Join(t.dir, topic, strconv.Itoa(int(id))), err)
+	}
+	if err := q.files.load(repair); err != nil {
+		return err
+	}
+	first, end, err := q.files.bounds()
+	if err != nil {
+		return err
+	}
+	q.place(end)
+	q.min.Store(first)
+	return nil
+}
+
+func (t *queueTable) close() error {
+	return t.each(func(q *queue) error { return q.files.close() })
+}
