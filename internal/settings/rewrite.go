@@ -58,8 +58,8 @@ func gap(text []byte) string {
 	last := bytes.TrimSuffix(text, []byte(lineEnd(text)))
 	backslashes := len(last) - len(bytes.TrimRight(last, "\\"))
 	switch {
-	case backslashes%2 == 1 && len(last) == len(text):
-		return "\n\n" // the last line would go on
+	case backslashes%2 == 1 && (len(last) == len(text) || lineEnd(text) == "\r"):
+		return "\n\n" // the last line would go on, and \r\n is one line end
 	case backslashes%2 == 1 || len(last) == len(text) && len(text) > 0:
 		return "\n"
 	}
