@@ -154,7 +154,7 @@ type CreateTopicHeader struct {
 	TopicFilterType string `rmq:"topicFilterType"`
 	TopicSysFlag    *int32 `rmq:"topicSysFlag"`
 	Order           bool   `rmq:"order"`
-	Attributes      string `rmq:"attributes,omitempty"` // "+key=value,-key"
+	Attributes      string `rmq:"attributes"` // "+key=value,-key"
 	Force           *bool  `rmq:"force"`
 	RPC
 }
