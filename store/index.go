@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -68,13 +69,15 @@ func (x *keyIndex) load(crashed bool) error {
 	return nil
 }
 
-// repair is for after a crash: what was entered from records at and after
-// limit may be there in part, so it is taken out; those records are dispatched
-// again.
-func (x *keyIndex) repair(limit int64) error {
+// repair takes out what was entered from records at and after limit. After a
+// crash, when what the headers say is not known to be true, it also makes the
+// newest files anew from their entries.
+func (x *keyIndex) repair(limit int64, crashed bool) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	for i := len(x.files) - 1; i >= 0; i-- {
 		f := x.files[i]
-		if f.full() && f.h.endPhy < limit {
+		if f.h.endPhy < limit && (f.full() || !crashed) {
 			break // complete, and durable since it was left
 		}
 		if err := f.rebuild(limit); err != nil {
@@ -93,7 +96,7 @@ func (x *keyIndex) repair(limit int64) error {
 func (x *keyIndex) remove(i int) error {
 	f := x.files[i]
 	x.files = append(x.files[:i], x.files[i+1:]...)
-	return errors.Join(f.close(), x.fs.Remove(f.name))
+	return errors.Join(f.close(), x.fs.Remove(f.name), x.fs.SyncDir(x.dir))
 }
 
 // clear removes all files.
@@ -194,27 +197,35 @@ func (x *keyIndex) grow() error {
 		}
 		x.fullMs = f.h.endMs
 	}
-	at := x.now()
-	for {
-		name := path.Join(x.dir, strings.Replace(at.Format(indexStamp), ".", "", 1))
-		taken, err := vfs.Exists(x.fs, name)
-		if err != nil {
-			return err
-		}
-		if taken {
-			at = at.Add(time.Millisecond)
-			continue
-		}
-		f, err := createIndexFile(x.fs, name, x.g, x.last())
-		if err != nil {
-			return err
-		}
-		if err := x.fs.SyncDir(x.dir); err != nil {
-			return errors.Join(err, f.close())
-		}
-		x.files = append(x.files, f)
-		return nil
+	name, err := x.nextName()
+	if err != nil {
+		return err
 	}
+	f, err := createIndexFile(x.fs, name, x.g, x.last())
+	if err != nil {
+		return err
+	}
+	if err := x.fs.SyncDir(x.dir); err != nil {
+		return errors.Join(err, f.close())
+	}
+	x.files = append(x.files, f)
+	return nil
+}
+
+// nextName is the local time, or what follows the newest file's name when the
+// clock has gone back: names give the order.
+func (x *keyIndex) nextName() (string, error) {
+	stamp := strings.Replace(x.now().Format(indexStamp), ".", "", 1)
+	if n := len(x.files); n > 0 {
+		if newest := path.Base(x.files[n-1].name); stamp <= newest {
+			number, err := strconv.ParseInt(newest, 10, 64)
+			if err != nil {
+				return "", fmt.Errorf("%s: the name is not a time", x.files[n-1].name)
+			}
+			stamp = fmt.Sprintf("%017d", number+1)
+		}
+	}
+	return path.Join(x.dir, stamp), nil
 }
 
 func (x *keyIndex) sync() error {

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path"
 
 	"rocketd/store/vfs"
 )
@@ -282,12 +281,16 @@ func (f *indexFile) rebuild(limit int64) error {
 	if _, err := f.file.WriteAt(slots, 0); err != nil {
 		return err
 	}
+	// What is behind may not be found by another rebuild, when newer entries
+	// stand before it.
+	rest := f.g.entriesAt() + int64(h.count)*indexEntryBytes
+	if rest < f.g.size() {
+		if err := f.file.Zero(rest, f.g.size()-rest); err != nil {
+			return err
+		}
+	}
 	f.h = h
-	f.dirt = true
-	return nil
+	return f.file.Sync()
 }
 
 func (f *indexFile) close() error { return errors.Join(f.m.Close(), f.file.Close()) }
-
-// indexFileName is the local time, in milliseconds.
-func indexFileName(dir, stamp string) string { return path.Join(dir, stamp) }

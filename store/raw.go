@@ -182,6 +182,11 @@ func (s *Store) TruncateTo(phyOffset int64) error {
 	if err != nil {
 		return err
 	}
+	if s.index != nil {
+		if err := s.index.repair(phyOffset, false); err != nil {
+			return err
+		}
+	}
 	if err := l.cut(phyOffset); err != nil {
 		return err
 	}

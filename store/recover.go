@@ -82,7 +82,7 @@ func (r *recovery) run() error {
 	r.from = r.start(segs)
 	r.whole = r.from == segs[0].base
 	if s.index != nil && r.crashed {
-		if err := s.index.repair(r.from); err != nil {
+		if err := s.index.repair(r.from, true); err != nil {
 			return err
 		}
 	}
@@ -390,7 +390,7 @@ func (r *recovery) refuseLoss(end int64, stop error) error {
 	physicMs := r.s.check.physicMs()
 	for _, seg := range r.s.log.segments() {
 		var v message.View
-		if seg.base > end && v.Parse(seg.data, true) == nil && v.PhyOffset == seg.base && v.StoreTimestampMs <= physicMs {
+		if seg.base > end && v.Parse(seg.data, true) == nil && v.PhyOffset == seg.base && v.StoreTimestampMs < physicMs {
 			return fmt.Errorf("%w; %s has records that were flushed later, so the commit log is damaged", stop, seg.name)
 		}
 	}
@@ -405,9 +405,12 @@ func (r *recovery) finish(end int64) error {
 		return err
 	}
 	err := s.queues.each(func(q *queue) error {
-		keep := q.touched
+		keep, limit := q.touched, end
+		if r.crashed {
+			limit = r.from // from there on the scan would have come across the queue
+		}
 		if keep < 0 {
-			keep = q.search(q.min.Load(), q.end.Load(), func(u unit) bool { return !u.valid() || !u.isBlank() && u.phyOffset >= end })
+			keep = q.search(q.min.Load(), q.end.Load(), func(u unit) bool { return !u.valid() || !u.isBlank() && u.phyOffset >= limit })
 		}
 		if !r.crashed && keep >= q.end.Load() {
 			return nil
