@@ -25,21 +25,25 @@ func decodeAnyJSON(header []byte, c *Command, fields []Field) error {
 	if iter.WhatIsNext() != jsoniter.ObjectValue {
 		return &FrameError{Reason: "the header is not a JSON object"}
 	}
-	iter.ReadObjectCB(func(iter *jsoniter.Iterator, key string) bool {
+	whole := iter.ReadObjectCB(func(iter *jsoniter.Iterator, key string) bool {
 		readAnyMember(iter, key, c, fields)
-		return iter.Error == nil
+		return intact(iter)
 	})
-	// Looking for more must meet the end and nothing else.
-	if iter.Error == nil {
-		iter.WhatIsNext()
-	}
-	if !errors.Is(iter.Error, io.EOF) {
-		if iter.Error == nil {
-			return &FrameError{Reason: "text after the JSON header"}
-		}
+	if !whole || iter.Error != nil {
 		return &FrameError{Reason: "JSON header", Err: iter.Error}
 	}
+	// Looking for more must meet the end and nothing else.
+	iter.WhatIsNext()
+	if !errors.Is(iter.Error, io.EOF) {
+		return &FrameError{Reason: "text after the JSON header"}
+	}
 	return nil
+}
+
+// intact reports whether reading may go on. The end of the text alone is no error yet: whoever misses a bracket there
+// makes it one.
+func intact(iter *jsoniter.Iterator) bool {
+	return iter.Error == nil || errors.Is(iter.Error, io.EOF)
 }
 
 func readAnyMember(iter *jsoniter.Iterator, key string, c *Command, fields []Field) {
@@ -128,10 +132,10 @@ func readAnyFields(iter *jsoniter.Iterator, fields []Field) []Field {
 		if len(fields) == MaxFields {
 			iter.ReportError("header", fmt.Sprintf("more than %d extension fields", MaxFields))
 		}
-		if ok && iter.Error == nil {
+		if ok && intact(iter) {
 			fields = addField(fields, key, value)
 		}
-		return iter.Error == nil
+		return intact(iter)
 	})
 	return someFields(fields)
 }

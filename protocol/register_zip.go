@@ -73,6 +73,10 @@ func (r *RegisterBrokerBody) decodeCompressed(body []byte, mapping bool) error {
 	if err != nil {
 		return err
 	}
+	return r.decodePieces(plain, mapping)
+}
+
+func (r *RegisterBrokerBody) decodePieces(plain []byte, mapping bool) error {
 	p := pieces{rest: plain}
 	w := &r.TopicConfigSerializeWrapper
 	if err := p.json(&w.DataVersion); err != nil {
