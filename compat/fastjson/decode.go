@@ -45,14 +45,15 @@ func (r *Raw) UnmarshalJSON(data []byte) error {
 }
 
 var decoder = func() jsoniter.API {
-	api := jsoniter.Config{CaseSensitive: true}.Froze()
+	api := jsoniter.Config{CaseSensitive: true, UseNumber: true}.Froze()
 	api.RegisterExtension(&dialect{})
 	return api
 }()
 
 // Unmarshal decodes data into v, a pointer. Integer keys may stand without quotes, struct keys as objects or as
 // strings that hold JSON, strings in single quotes, numbers and booleans in quotes; unknown members are skipped and
-// null sets a plain field to its zero, as in Java. Nesting is bounded by MaxDepth. Unmarshal keeps no part of data.
+// null sets a plain field to its zero, as in Java. An interface receives numbers as json.Number. Nesting is bounded by
+// MaxDepth. Unmarshal keeps no part of data.
 func Unmarshal(data []byte, v any) error {
 	strict, err := normalise(data)
 	if err != nil {

@@ -86,16 +86,23 @@ type encoder func(w *writer, v reflect.Value) error
 var encoders sync.Map // reflect.Type -> encoder
 
 // encoderOf returns the encoder of t. While t's encoder is being built, which meets t again in a recursive type,
-// others find a stand-in that looks it up when it is used.
+// others receive a stand-in that waits for it when it is used.
 func encoderOf(t reflect.Type) encoder {
 	if e, ok := encoders.Load(t); ok {
 		return e.(encoder)
 	}
-	standIn := encoder(func(w *writer, v reflect.Value) error { return encoderOf(t)(w, v) })
-	if e, loaded := encoders.LoadOrStore(t, standIn); loaded {
-		return e.(encoder)
+	var built sync.WaitGroup
+	var e encoder
+	built.Add(1)
+	standIn := encoder(func(w *writer, v reflect.Value) error {
+		built.Wait()
+		return e(w, v)
+	})
+	if other, loaded := encoders.LoadOrStore(t, standIn); loaded {
+		return other.(encoder)
 	}
-	e := buildEncoder(t)
+	e = buildEncoder(t)
+	built.Done()
 	encoders.Store(t, e)
 	return e
 }
@@ -106,6 +113,9 @@ var (
 )
 
 func buildEncoder(t reflect.Type) encoder {
+	if t == reflect.TypeFor[json.Number]() {
+		return encodeNumber
+	}
 	if t.Implements(jsonMarshaler) {
 		return encodeMarshaler
 	}
@@ -149,6 +159,19 @@ func encodeInteger(w *writer, v reflect.Value) error {
 	} else {
 		w.buf = strconv.AppendUint(w.buf, v.Uint(), 10)
 	}
+	return nil
+}
+
+// encodeNumber prints a number as it was read.
+func encodeNumber(w *writer, v reflect.Value) error {
+	text := v.String()
+	if text == "" {
+		text = "0"
+	}
+	if c := text[0]; c != '-' && (c < '0' || c > '9') || !json.Valid([]byte(text)) {
+		return fmt.Errorf("%.40q is not a number", text)
+	}
+	w.buf = append(w.buf, text...)
 	return nil
 }
 

@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 )
 
 type queue struct {
@@ -122,6 +124,27 @@ func TestMarshalRefuses(t *testing.T) {
 	}
 }
 
+// The first encoders of a type are built while others already want to use them.
+func TestMarshalConcurrently(t *testing.T) {
+	type node struct {
+		Children []*node          `json:"children"`
+		ByName   map[string]*node `json:"byName"`
+		Queue    map[queue]bool   `json:"queue"`
+	}
+	v := node{Children: []*node{{}}, ByName: map[string]*node{"a": {}}}
+	texts := make([]string, 16)
+	var group errgroup.Group
+	for i := range texts {
+		group.Go(func() error {
+			text, err := Marshal(v)
+			texts[i] = string(text)
+			return err
+		})
+	}
+	require.NoError(t, group.Wait())
+	require.Len(t, slices.Compact(texts), 1)
+}
+
 // The doubles that Java 5.5.0 prints for the same values.
 func TestMarshalDouble(t *testing.T) {
 	values := []float64{0, 1, math.Copysign(0, -1), 1.5, 100, 1e6, 1234567, 12345678.9, 1e7, 1e21, 1e-3, 1e-4, 0.1, 1e300, math.NaN(), math.Inf(1), -2.5e-7}
@@ -220,7 +243,7 @@ func TestUnmarshalScalars(t *testing.T) {
 func TestUnmarshalRefuses(t *testing.T) {
 	for _, in := range []string{
 		``, ` `, `[]`, `{`, `{"i"`, `{"i":`, `{"i":3`, `{"i":3}x`, `{"i":3]`, `}`, `{"i":"x"}`, `{"i":99999999999}`, `{"i":"1e99"}`, `{"i":[1]}`, `{"u":-1}`,
-		`{"l":9223372036854775808}`, `{"l":9223372036854775808.0}`, `{"b":"x"}`, `{"b":{}}`, `{"s":"abc`, `{"s":'abc`, `{"s":"\`, `{"f":"NONE"}`, `{"m":{"x":"y"}}`, `{[1]:2}`, `{"i":#}`,
+		`{"l":9223372036854775808}`, `{"l":9223372036854775808.0}`, `{"b":"x"}`, `{"b":{}}`, `{"s":"abc`, `{"s":'abc`, `{"s":"\`, `{"f":"NONE"}`, `{"m":{"x":"y"}}`, `{[1]:2}`, `{"i":#}`, `{"i":03}`, `{"i":1-2}`, `{"x":00}`,
 		`{"x":{{{"a":1}:2}:3}}`, `{"d":"NaN"}`, `{"d":1e999}`, "{\"i\":\x003}",
 	} {
 		require.Error(t, Unmarshal([]byte(in), &bean{}), "%s", in)
@@ -258,6 +281,19 @@ func TestRawKeepsUnknownMembers(t *testing.T) {
 	require.Equal(t, `{"n":1.50,"offsetTable":{"T@g":{"0":1}},"pullOffsetTable":{}}`, mustMarshal(t, members))
 }
 
+// Numbers of members that nobody declared stay as they were.
+func TestInterfaceKeepsNumbers(t *testing.T) {
+	const text = `{"n":[9223372036854775807,1.50,-0,1e3]}`
+	var v any
+	require.NoError(t, Unmarshal([]byte(text), &v))
+	require.Equal(t, text, mustMarshal(t, v))
+	require.Equal(t, "0", mustMarshal(t, json.Number("")))
+	for _, n := range []json.Number{"x", `"1"`, "1,2", "[1]", " 1"} {
+		_, err := Marshal(n)
+		require.Error(t, err, "%s", n)
+	}
+}
+
 func TestNormaliseCopiesNothingStrict(t *testing.T) {
 	in := []byte(`{"a":[1,-2.5e3,true,null,"x\"y{"],"b":{}}`)
 	out, err := normalise(in)
@@ -279,7 +315,7 @@ func standard(t *testing.T, text []byte) (v any) {
 func FuzzUnmarshal(f *testing.F) {
 	for _, seed := range []string{
 		`{"i":3,"s":"a","m":{0:"x"},"next":{"li":["1",2]}}`, `{{"brokerName":"b","queueId":0,"topic":"T"}:{"brokerOffset":1}}`,
-		`{'a':'b\'c"'}`, `{"offsetTable":{{"brokerName":"b","queueId":0,"topic":"T"}:{}},"consumeTps":1.5}`, `[[[1]]]`, `"\ud800\u0000"`, `1e400`, `{"raw":{1:2}}`,
+		`{'a':'b\'c"'}`, `{"offsetTable":{{"brokerName":"b","queueId":0,"topic":"T"}:{}},"consumeTps":1.5}`, `[[[1]]]`, `"\ud800\u0000"`, `1e400`, `00`, `{"raw":{1:2}}`,
 		`{"d":1e-7,"b":"true","u":"4294967295","f":"MULTI_TAG","p":null}`,
 	} {
 		f.Add([]byte(seed))

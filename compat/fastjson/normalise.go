@@ -8,6 +8,7 @@
 package fastjson
 
 import (
+	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 )
@@ -119,8 +120,11 @@ func (n *normaliser) word() error {
 	if n.pos == start {
 		return fmt.Errorf("unexpected %q", n.in[start])
 	}
+	word := n.in[start:n.pos]
 	if n.atKey() {
-		n.replace(start, n.pos, `"`+string(n.in[start:n.pos])+`"`)
+		n.replace(start, n.pos, `"`+string(word)+`"`)
+	} else if !json.Valid(word) { // json-iterator lets malformed numbers pass where it keeps them as text
+		return fmt.Errorf("%.40q is no value", word)
 	}
 	return nil
 }
