@@ -79,26 +79,34 @@ func (b *Batch) Release() {
 	b.buffers, b.pins = nil, nil
 }
 
-// add appends a record, merging it with the one before when they are adjacent.
-// The pin on seg passes to the batch.
+// add appends a record. What follows the last one in the log is merged with it.
 func (b *Batch) add(rec []byte, seg *segment, phyOffset int64) {
-	n := len(b.buffers)
-	switch {
-	case n > 0 && b.end == phyOffset && b.pins[len(b.pins)-1] == seg:
+	if n := len(b.buffers); n > 0 && b.end == phyOffset && b.pins[len(b.pins)-1] == seg {
 		last := b.buffers[n-1]
 		start := phyOffset - seg.base - int64(len(last))
 		b.buffers[n-1] = seg.data[start : start+int64(len(last)+len(rec))]
-		seg.unpin()
-	case n > 0 && b.pins[len(b.pins)-1] == seg:
+	} else {
 		b.buffers = append(b.buffers, rec)
-		seg.unpin()
-	default:
-		b.buffers = append(b.buffers, rec)
-		b.pins = append(b.pins, seg)
 	}
 	b.end = phyOffset + int64(len(rec))
 	b.Count++
 	b.Bytes += len(rec)
+}
+
+// slice is commitLog.slice with the pins of the batch: a file is pinned once,
+// and pinned stays until Release.
+func (b *Batch) slice(l *commitLog, phyOffset, n int64) ([]byte, *segment) {
+	if k := len(b.pins); k > 0 {
+		if seg := b.pins[k-1]; n > 0 && phyOffset >= seg.base && phyOffset+n <= seg.base+seg.size && phyOffset+n <= l.appended.Load() {
+			pos := phyOffset - seg.base
+			return seg.data[pos : pos+n : pos+n], seg
+		}
+	}
+	rec, seg := l.slice(phyOffset, n)
+	if seg != nil {
+		b.pins = append(b.pins, seg)
+	}
+	return rec, seg
 }
 
 // getScratch holds the units of one read.
@@ -210,7 +218,7 @@ func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) int64 {
 		}
 		return skipBelow
 	}
-	rec, seg := s.log.slice(u.phyOffset, int64(u.size))
+	rec, seg := b.slice(s.log, u.phyOffset, int64(u.size))
 	if seg == nil {
 		if b.Count == 0 {
 			b.Status = MessageWasRemoving
@@ -218,7 +226,6 @@ func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) int64 {
 		return u.phyOffset - u.phyOffset%s.log.fileSize + s.log.fileSize
 	}
 	if r.MatchRecord != nil && !r.MatchRecord(rec) {
-		seg.unpin()
 		if b.Count == 0 {
 			b.Status = NoMatchedMessage
 		}

@@ -87,6 +87,7 @@ type indexFile struct {
 	run  []byte // entries that are in slots and header but not yet in the file
 	runs int64  // id of the first of them
 	dirt bool   // written since the last sync
+	id   [indexSlotBytes]byte
 }
 
 // createIndexFile makes an empty file that continues after prev.
@@ -165,9 +166,8 @@ func (f *indexFile) add(hash int32, phyOffset, storeMs int64) {
 		f.runs = int64(f.h.count)
 	}
 	f.run = indexEntry{hash, phyOffset, int32(seconds), prev}.append(f.run)
-	var id [indexSlotBytes]byte
-	binary.BigEndian.PutUint32(id[:], uint32(f.h.count))
-	f.m.Store(at, id[:])
+	binary.BigEndian.PutUint32(f.id[:], uint32(f.h.count))
+	f.m.Store(at, f.id[:])
 	if f.h.count <= 1 {
 		f.h.beginPhy, f.h.beginMs = phyOffset, storeMs
 	}
