@@ -1,27 +1,85 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Every known deviation from the Java original, and every request code that is not served.
-
 package compat
 
-// Status says whether a deviation is to be removed or meant to stay.
+// The ledger is the one list of everything in which this server is known to
+// differ from Apache RocketMQ 5.5.0. LEDGER.md is generated from it
+// (go generate ./compat), and internal/tidy holds it against the request
+// tables: a request code is served, only ever sent, or stands here.
+
+//go:generate go run ../internal/tidy/ledgermd -o ../LEDGER.md
+
+// Status says whether a ledger line is meant to stay.
 type Status string
 
 // The states of an entry.
 const (
-	Open       Status = "open"
-	Deliberate Status = "deliberate"
+	Open       Status = "open"       // still to be removed
+	Deliberate Status = "deliberate" // stays, with a reason that a user would accept
 )
 
-// Entry is one line of the ledger.
+// Entry is one known difference. Codes are the request codes it covers, if
+// they answer REQUEST_CODE_NOT_SUPPORTED because of it.
 type Entry struct {
 	ID     string
 	Area   string
 	Status Status
 	What   string
 	Reason string
-	Codes  []int32 // request codes that the entry accounts for
+	Codes  []int32
 }
 
-// Ledger lists the entries in the order in which LEDGER.md prints them.
-var Ledger []Entry
+// Ledger lists the known differences in the order in which LEDGER.md prints them.
+var Ledger = append(unservedCodes, differences...)
+
+// unservedCodes are the request codes that answer REQUEST_CODE_NOT_SUPPORTED (3).
+var unservedCodes = []Entry{
+	{"code-txn", "codes", Open, "Transactions: END_TRANSACTION and RESUME_CHECK_HALF_MESSAGE.", "half messages need their check loop",
+		[]int32{37, 323}},
+	{"code-request-reply", "codes", Open, "Request-reply: SEND_REPLY_MESSAGE and its V2.", "comes with the remaining client features",
+		[]int32{324, 325}},
+	{"code-recall", "codes", Open, "RECALL_MESSAGE.", "needs the timer wheel; Java refuses it by default", []int32{370}},
+	{"code-pop", "codes", Open, "POP: pop, ack, batch ack, invisible time, peek, notification, polling info, rollback, request mode.", "needs the revive queues",
+		[]int32{200050, 200051, 200052, 200053, 200054, 200055, 200056, 200151, 401}},
+	{"code-assignment", "codes", Open, "QUERY_ASSIGNMENT; clients then balance by themselves.", "comes with the remaining client features", []int32{400}},
+	{"code-offset-admin", "codes", Open, "Offset administration: earliest store time, reset, status, consume time span, correction, clone.", "comes with the remaining client features",
+		[]int32{32, 222, 223, 303, 308, 314}},
+	{"code-relay", "codes", Open, "Relays to a connected client: GET_CONSUMER_RUNNING_INFO, CONSUME_MESSAGE_DIRECTLY.", "comes with the remaining client features",
+		[]int32{307, 309}},
+	{"code-admin-topic", "codes", Open, "Topic administration: one topic's configuration, static topics, who consumes a topic, system topics, clean-up of topics, queues and logs, queue entries.", "comes with the admin tools",
+		[]int32{300, 305, 306, 316, 321, 329, 351, 513}},
+	{"code-admin-group", "codes", Open, "Group administration: delete, get one, forbidden table, topics and subscriptions of a group.", "comes with the admin tools",
+		[]int32{207, 343, 345, 352, 353}},
+	{"code-admin-stats", "codes", Open, "Statistics: VIEW_BROKER_STATS_DATA, GET_BROKER_CONSUME_STATS, producer connections, producer table.", "comes with the admin tools",
+		[]int32{204, 315, 317, 328}},
+	{"code-replication", "codes", Open, "Between brokers: slave synchronisation, HA information, acting master, broker container.", "comes with replication",
+		[]int32{43, 45, 60, 61, 402, 902, 903, 905, 906, 907, 908, 1007, 1008}},
+	{"code-controller", "codes", Open, "Controller requests.", "comes with automatic failover",
+		[]int32{1001, 1002, 1003, 1004, 1005, 1006, 1009, 1010, 1011, 1012, 1013, 1014, 1015, 1016, 1017, 1018}},
+	{"code-auth", "codes", Open, "Users and access control lists (ACL 2.0).", "comes with access control",
+		[]int32{3001, 3002, 3003, 3004, 3005, 3006, 3007, 3008, 3009, 3010}},
+	{"code-cold-data", "codes", Open, "Cold-data flow control and the read-ahead mode.", "off by default in Java", []int32{2001, 2002, 2003, 2004}},
+	{"code-lite", "codes", Open, "Lite topics of 5.5.", "off by default in Java",
+		[]int32{200070, 200071, 200072, 200073, 200074, 200075, 200076, 200077, 200078, 200079}},
+	{"code-rocksdb", "codes", Deliberate, "RocksDB progress check and configuration export, SWITCH_TIMER_ENGINE.", "there is no RocksDB in this store; its files are Java's default ones",
+		[]int32{354, 355, 5001}},
+	{"code-unused", "codes", Deliberate, "Codes that have a constant in Java but no handler.", "same as Java",
+		[]int32{13, 22, 23, 27, 47, 209, 210, 211, 212, 213, 214, 301, 302}},
+	{"code-acl1", "codes", Deliberate, "ACL 1.0 administration of 4.x.", "same as Java 5.x", []int32{50, 51, 52, 53, 54}},
+}
+
+// differences are behaviours that differ under codes that are served.
+var differences = []Entry{
+	{"vip-table", "remoting", Deliberate, "The VIP port (listenPort-2) serves every request code; Java leaves out the pulls.", "one table; clients that ask get an answer", nil},
+	{"parked-proxy-pull", "pull", Deliberate, "A pull with requestSource=1 is answered; Java 5.5.0 never answers it.", "a caller must not hang", nil},
+	{"queue-count-bounds", "admin", Deliberate, "A topic's queue counts are bounded; Java makes topics of 2147483647 or -1 queues.", "counts from the wire never size an allocation", nil},
+	{"config-allow-list", "admin", Deliberate, "UPDATE_BROKER_CONFIG and UPDATE_NAMESRV_CONFIG change a short list of keys only, and refuse values with line breaks; Java refuses a short list of keys.", "CVE-2023-33246 and CVE-2023-37582", nil},
+	{"config-refuses", "conf", Deliberate, "A number or enumeration in a configuration file that cannot be read stops the start and names key, value and line; Java keeps its default in silence.", "a typing error must not change a production setting unnoticed", nil},
+	{"json-quoted-keys", "json", Deliberate, "Integer map keys in JSON bodies are quoted (106 among them).", "valid JSON; every Java and Go client reads it", nil},
+	{"malformed-number", "protocol", Deliberate, "A malformed number in a request's header is answered with SYSTEM_ERROR naming the field; Java swallows it on some paths.", "an explicit answer", nil},
+	{"txn-half", "send", Open, "A message with TRAN_MSG=true is refused.", "half messages need their check loop", nil},
+	{"timer-messages", "send", Open, "A message with a TIMER_ property is refused as Java does with timerWheelEnable=false.", "needs the timer wheel", nil},
+	{"sql-filter", "filter", Open, "SQL92 expressions are refused as Java does with enablePropertyFilter=false.", "comes with the remaining client features", nil},
+	{"tls", "remoting", Open, "A TLS or PROXY-protocol opening closes the connection.", "comes with access control", nil},
+	{"retention", "store", Open, "Files are not deleted by age or disk ratio yet; on a full disk writes are refused.", "comes with the store's remaining work", nil},
+}
