@@ -160,6 +160,7 @@ func (c *conn) shut() {
 	c.cancel()
 	_ = c.nc.Close() // there is nobody left to tell
 	if dropped != nil {
+		c.letGo(int64(dropped.size))
 		dropped.release()
 	}
 }
