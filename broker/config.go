@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The broker's configuration: Java's BrokerConfig keys here, those of
+// MessageStoreConfig and NettyServerConfig with their owners, all flat in one
+// properties file. Keys tagged `hot` are the only ones that a running broker
+// lets UPDATE_BROKER_CONFIG change; a path, a class name, a port, a credential
+// or a security switch is never one of them.
+
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"time"
+
+	"rocketd/protocol"
+	"rocketd/remoting"
+	"rocketd/store"
+)
+
+// Config is everything that broker.conf can say. Field comments name only what
+// the key does not.
+type Config struct {
+	store.Config
+	remoting.ServerConfig
+
+	BrokerClusterName string `conf:"brokerClusterName,static"`
+	BrokerName        string `conf:"brokerName,static"` // empty: the host's name
+	BrokerID          int64  `conf:"brokerId,static"`
+	BrokerIP1         string `conf:"brokerIP1,static"` // the address clients are told; empty: the host's
+	BrokerIP2         string `conf:"brokerIP2,static"` // the address replicas are told; empty: as brokerIP1
+	NamesrvAddr       string `conf:"namesrvAddr,static"`
+	ListenPort        int32  `conf:"listenPort,static"` // listenPort-2 serves the same (the VIP channel)
+	BindAddress       string `conf:"bindAddress,static"`
+	RocketmqHome      string `conf:"rocketmqHome,static"`
+	HAListenPort      int32  `conf:"haListenPort,static"` // 0: listenPort+1
+
+	BrokerPermission               int32  `conf:"brokerPermission,hot"`
+	RegisterNameServerPeriod       int32  `conf:"registerNameServerPeriod,hot"`
+	RegisterBrokerTimeoutMills     int32  `conf:"registerBrokerTimeoutMills,hot"`
+	ForceRegister                  bool   `conf:"forceRegister,static"`
+	CompressedRegister             bool   `conf:"compressedRegister,static"`
+	BrokerNotActiveTimeoutMillis   int64  `conf:"brokerNotActiveTimeoutMillis,static"`
+	RegionID                       string `conf:"regionId,static"`
+	TraceOn                        bool   `conf:"traceOn,hot"`
+	StartAcceptSendRequestTimeMs   int64  `conf:"startAcceptSendRequestTimeStamp,hot"`
+	EnableDLegerCommitLog          bool   `conf:"enableDLegerCommitLog,static"`
+	EnableControllerMode           bool   `conf:"enableControllerMode,static"`
+	AutoCreateTopicEnable          bool   `conf:"autoCreateTopicEnable,hot"`
+	DefaultTopicQueueNums          int32  `conf:"defaultTopicQueueNums,hot"`
+	AutoCreateSubscriptionGroup    bool   `conf:"autoCreateSubscriptionGroup,hot"`
+	ClusterTopicEnable             bool   `conf:"clusterTopicEnable,static"`
+	BrokerTopicEnable              bool   `conf:"brokerTopicEnable,static"`
+	TraceTopicEnable               bool   `conf:"traceTopicEnable,static"`
+	MsgTraceTopicName              string `conf:"msgTraceTopicName,static"`
+	ValidateSystemTopicWhenUpdate  bool   `conf:"validateSystemTopicWhenUpdateTopic,hot"`
+	ClearRetryTopicWhenDeleteTopic bool   `conf:"clearRetryTopicWhenDeleteTopic,hot"`
+	ReviveQueueNum                 int32  `conf:"reviveQueueNum,static"`
+
+	SendThreadPoolQueueCapacity            int32  `conf:"sendThreadPoolQueueCapacity,static"`
+	PutThreadPoolQueueCapacity             int32  `conf:"putThreadPoolQueueCapacity,static"`
+	PullThreadPoolQueueCapacity            int32  `conf:"pullThreadPoolQueueCapacity,static"`
+	LitePullThreadPoolQueueCapacity        int32  `conf:"litePullThreadPoolQueueCapacity,static"`
+	AckThreadPoolQueueCapacity             int32  `conf:"ackThreadPoolQueueCapacity,static"`
+	ReplyThreadPoolQueueCapacity           int32  `conf:"replyThreadPoolQueueCapacity,static"`
+	QueryThreadPoolQueueCapacity           int32  `conf:"queryThreadPoolQueueCapacity,static"`
+	ClientManagerThreadPoolQueueCapacity   int32  `conf:"clientManagerThreadPoolQueueCapacity,static"`
+	ConsumerManagerThreadPoolQueueCapacity int32  `conf:"consumerManagerThreadPoolQueueCapacity,static"`
+	HeartbeatThreadPoolQueueCapacity       int32  `conf:"heartbeatThreadPoolQueueCapacity,static"`
+	EndTransactionPoolQueueCapacity        int32  `conf:"endTransactionPoolQueueCapacity,static"`
+	AdminBrokerThreadPoolQueueCapacity     int32  `conf:"adminBrokerThreadPoolQueueCapacity,static"`
+	LoadBalanceThreadPoolQueueCapacity     int32  `conf:"loadBalanceThreadPoolQueueCapacity,static"`
+	ChannelExpiredTimeout                  int64  `conf:"channelExpiredTimeout,static"`
+	SubscriptionExpiredTimeout             int64  `conf:"subscriptionExpiredTimeout,static"`
+	FlushConsumerOffsetInterval            int32  `conf:"flushConsumerOffsetInterval,static"`
+	FlushConsumerOffsetHistoryInterval     int32  `conf:"flushConsumerOffsetHistoryInterval,static"`
+	ConsumerOffsetUpdateVersionStep        int64  `conf:"consumerOffsetUpdateVersionStep,static"`
+	DelayOffsetUpdateVersionStep           int64  `conf:"delayOffsetUpdateVersionStep,static"`
+	LongPollingEnable                      bool   `conf:"longPollingEnable,hot"`
+	ShortPollingTimeMills                  int64  `conf:"shortPollingTimeMills,hot"`
+	NotifyConsumerIDsChangedEnable         bool   `conf:"notifyConsumerIdsChangedEnable,hot"`
+	RealTimeNotifyConsumerChange           bool   `conf:"realTimeNotifyConsumerChange,hot"`
+	SlaveReadEnable                        bool   `conf:"slaveReadEnable,static"`
+	EnablePropertyFilter                   bool   `conf:"enablePropertyFilter,static"`
+	LitePullMessageEnable                  bool   `conf:"litePullMessageEnable,hot"`
+	RejectPullConsumerEnable               bool   `conf:"rejectPullConsumerEnable,hot"`
+	UseServerSideResetOffset               bool   `conf:"useServerSideResetOffset,static"`
+	LockInStrictMode                       bool   `conf:"lockInStrictMode,hot"`
+	DefaultMessageRequestMode              string `conf:"defaultMessageRequestMode,static"`
+	DefaultPopShareQueueNum                int32  `conf:"defaultPopShareQueueNum,static"`
+	RejectTransactionMessage               bool   `conf:"rejectTransactionMessage,hot"`
+	StoreReplyMessageEnable                bool   `conf:"storeReplyMessageEnable,static"`
+	ServerLoadBalancerEnable               bool   `conf:"serverLoadBalancerEnable,static"`
+	AuthenticationEnabled                  bool   `conf:"authenticationEnabled,static"`
+	AuthorizationEnabled                   bool   `conf:"authorizationEnabled,static"`
+	ACLEnable                              bool   `conf:"aclEnable,static"`
+}
+
+// DefaultConfig returns what Java 5.5.0 starts with when broker.conf is empty.
+func DefaultConfig() Config {
+	return Config{
+		Config:       store.DefaultConfig(),
+		ServerConfig: remoting.DefaultServerConfig(),
+
+		BrokerClusterName: "DefaultCluster",
+		ListenPort:        10911,
+		BindAddress:       "0.0.0.0",
+
+		BrokerPermission:               protocol.PermRead | protocol.PermWrite,
+		RegisterNameServerPeriod:       30_000,
+		RegisterBrokerTimeoutMills:     24_000,
+		ForceRegister:                  true,
+		BrokerNotActiveTimeoutMillis:   10_000,
+		RegionID:                       "DefaultRegion",
+		TraceOn:                        true,
+		AutoCreateTopicEnable:          true,
+		DefaultTopicQueueNums:          8,
+		AutoCreateSubscriptionGroup:    true,
+		ClusterTopicEnable:             true,
+		BrokerTopicEnable:              true,
+		MsgTraceTopicName:              "RMQ_SYS_TRACE_TOPIC",
+		ValidateSystemTopicWhenUpdate:  true,
+		ClearRetryTopicWhenDeleteTopic: true,
+		ReviveQueueNum:                 8,
+
+		SendThreadPoolQueueCapacity:            10_000,
+		PutThreadPoolQueueCapacity:             10_000,
+		PullThreadPoolQueueCapacity:            100_000,
+		LitePullThreadPoolQueueCapacity:        100_000,
+		AckThreadPoolQueueCapacity:             100_000,
+		ReplyThreadPoolQueueCapacity:           10_000,
+		QueryThreadPoolQueueCapacity:           20_000,
+		ClientManagerThreadPoolQueueCapacity:   1_000_000,
+		ConsumerManagerThreadPoolQueueCapacity: 1_000_000,
+		HeartbeatThreadPoolQueueCapacity:       50_000,
+		EndTransactionPoolQueueCapacity:        100_000,
+		AdminBrokerThreadPoolQueueCapacity:     10_000,
+		LoadBalanceThreadPoolQueueCapacity:     100_000,
+		ChannelExpiredTimeout:                  120_000,
+		SubscriptionExpiredTimeout:             600_000,
+		FlushConsumerOffsetInterval:            5_000,
+		FlushConsumerOffsetHistoryInterval:     60_000,
+		ConsumerOffsetUpdateVersionStep:        500,
+		DelayOffsetUpdateVersionStep:           200,
+		LongPollingEnable:                      true,
+		ShortPollingTimeMills:                  1_000,
+		NotifyConsumerIDsChangedEnable:         true,
+		RealTimeNotifyConsumerChange:           true,
+		LitePullMessageEnable:                  true,
+		UseServerSideResetOffset:               true,
+		DefaultMessageRequestMode:              "PULL",
+		DefaultPopShareQueueNum:                -1,
+		StoreReplyMessageEnable:                true,
+		ServerLoadBalancerEnable:               true,
+	}
+}
+
+// plainName is what a name may hold that becomes part of topic names and of
+// the name server's tables. Java takes any text and breaks later.
+var plainName = regexp.MustCompile(`^[%|a-zA-Z0-9_.-]+$`)
+
+// Validate reports the first key whose value the broker cannot run with.
+func (c *Config) Validate() error {
+	switch {
+	case c.BrokerClusterName == "" || !plainName.MatchString(c.BrokerClusterName):
+		return fmt.Errorf("brokerClusterName=%q: a name of letters, digits, '_', '-', '.', '%%' and '|' is needed", c.BrokerClusterName)
+	case c.BrokerName != "" && !plainName.MatchString(c.BrokerName):
+		return fmt.Errorf("brokerName=%q: only letters, digits, '_', '-', '.', '%%' and '|' may stand in it", c.BrokerName)
+	case c.ListenPort < 0 || c.ListenPort > 65535 || c.ListenPort == 1 || c.ListenPort == 2:
+		return fmt.Errorf("listenPort=%d: a port from 3 to 65535 is needed (listenPort-2 is served too)", c.ListenPort)
+	case c.BrokerPermission < 0 || c.BrokerPermission > 7:
+		return fmt.Errorf("brokerPermission=%d: 2 (write), 4 (read) or 6 (both) is meant", c.BrokerPermission)
+	case c.DefaultTopicQueueNums < 1:
+		return fmt.Errorf("defaultTopicQueueNums=%d: at least 1 is needed", c.DefaultTopicQueueNums)
+	}
+	for _, ip := range [...]struct{ key, value string }{{"brokerIP1", c.BrokerIP1}, {"brokerIP2", c.BrokerIP2}} {
+		if len(ip.value) > 0 && !plainHost(ip.value) {
+			return fmt.Errorf("%s=%q is neither an address nor a host name", ip.key, ip.value)
+		}
+	}
+	if err := c.refuseUnserved(); err != nil {
+		return err
+	}
+	return errors.Join(c.Config.Validate(), c.ServerConfig.Validate())
+}
+
+// refuseUnserved stops the start of a broker that was told to be something it
+// cannot be: running on as an ordinary master would silently break a promise
+// that the operator relies on.
+func (c *Config) refuseUnserved() error {
+	switch {
+	case c.BrokerID != 0 || c.BrokerRole == store.Slave:
+		return fmt.Errorf("brokerId=%d, brokerRole=%s: only a master (brokerId=0) can be run", c.BrokerID, c.BrokerRole)
+	case c.EnableDLegerCommitLog:
+		return fmt.Errorf("enableDLegerCommitLog=true: DLedger commit logs are not supported")
+	case c.EnableControllerMode:
+		return fmt.Errorf("enableControllerMode=true: the controller mode is not supported")
+	case c.AuthenticationEnabled, c.AuthorizationEnabled, c.ACLEnable:
+		return fmt.Errorf("authenticationEnabled, authorizationEnabled and aclEnable: access control is not supported, and a broker told to check must not run open")
+	}
+	return nil
+}
+
+func plainHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return plainName.MatchString(s)
+}
+
+// withHost fills what an empty configuration leaves to the machine.
+func (c Config) withHost(h Host) Config {
+	if c.BrokerName == "" {
+		c.BrokerName = h.Name
+	}
+	if c.BrokerName == "" {
+		c.BrokerName = "DEFAULT_BROKER"
+	}
+	if c.BrokerIP1 == "" {
+		c.BrokerIP1 = h.IP
+	}
+	if c.BrokerIP1 == "" {
+		c.BrokerIP1 = "127.0.0.1"
+	}
+	if c.BrokerIP2 == "" {
+		c.BrokerIP2 = c.BrokerIP1
+	}
+	if c.HAListenPort == 0 {
+		c.HAListenPort = c.ListenPort + 1
+	}
+	return c
+}
+
+// registerPeriod is registerNameServerPeriod held between 10 and 60 s, as in Java.
+func (c *Config) registerPeriod() time.Duration {
+	return time.Duration(min(max(c.RegisterNameServerPeriod, 10_000), 60_000)) * time.Millisecond
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// metrics.go: what a broker shows to Prometheus, beside its store. Everything
+// is read when it is asked for; counting costs nothing more than stats does.
+
+package broker
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"rocketd/broker/stats"
+	"rocketd/remoting"
+)
+
+// metrics are registered while the broker runs.
+type metrics struct {
+	registry   prometheus.Registerer
+	collectors []prometheus.Collector
+}
+
+func (b *Broker) newMetrics(registry prometheus.Registerer) *metrics {
+	m := &metrics{registry: registry}
+	meter := func(name, help string, count *stats.Meter) {
+		m.collectors = append(m.collectors, prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help},
+			func() float64 { return float64(count.Total()) }))
+	}
+	meter("rocketd_messages_in_total", "Messages stored for clients.", b.stats.PutMessages)
+	meter("rocketd_messages_in_bytes_total", "Bytes of records stored for clients.", b.stats.PutBytes)
+	meter("rocketd_messages_in_failed_total", "Messages that could not be stored.", b.stats.PutFailed)
+	meter("rocketd_messages_out_total", "Messages handed to consumers.", b.stats.GetMessages)
+	meter("rocketd_messages_out_bytes_total", "Bytes of records handed to consumers.", b.stats.GetBytes)
+	meter("rocketd_pulls_found_total", "Pulls that found messages.", b.stats.GetFound)
+	meter("rocketd_pulls_missed_total", "Pulls that found none.", b.stats.GetMiss)
+	m.collectors = append(m.collectors, prometheus.NewGaugeFunc(
+		prometheus.GaugeOpts{Name: "rocketd_parked_requests", Help: "Requests that wait for a message."},
+		func() float64 { return float64(b.parked.Len()) }))
+	for _, lane := range b.lanes.all() {
+		labels := prometheus.Labels{"lane": lane.Name()}
+		m.collectors = append(m.collectors,
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rocketd_lane_busy", Help: "Requests in work.", ConstLabels: labels},
+				func() float64 { return float64(lane.Busy()) }),
+			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rocketd_lane_refused_total", Help: "Requests refused because the lane was full.", ConstLabels: labels},
+				func() float64 { return float64(lane.Refused()) }))
+	}
+	return m
+}
+
+func (l lanes) all() []*remoting.Lane {
+	return []*remoting.Lane{l.send, l.sendBack, l.pull, l.litePull, l.query, l.client, l.consumer, l.heartbeat, l.admin}
+}
+
+func (b *Broker) registerMetrics() {
+	for _, c := range b.metrics.collectors {
+		if err := b.metrics.registry.Register(c); err != nil {
+			b.log.Warn().Err(err).Msg("a metric of the broker is not registered")
+		}
+	}
+}
+
+func (m *metrics) unregister() {
+	for _, c := range m.collectors {
+		m.registry.Unregister(c)
+	}
+}

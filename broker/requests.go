@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// requests.go: every request code that this broker answers, its lane and its
+// function. Both ports serve this table.
+
+package broker
+
+import (
+	"rocketd/protocol"
+	"rocketd/remoting"
+	"rocketd/store"
+)
+
+// lanes bound the requests in work, by kind. Names are those of Java's
+// executors, limits those executors' queue capacities.
+type lanes struct {
+	send, sendBack, pull, litePull, query, client, consumer, heartbeat, admin *remoting.Lane
+}
+
+func newLanes(cfg *Config) lanes {
+	// A send waits for nothing unless the disk must be waited for.
+	inline := cfg.FlushDiskType == store.AsyncFlush
+	return lanes{
+		send:      remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), inline),
+		sendBack:  remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
+		pull:      remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), false),
+		litePull:  remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), false),
+		query:     remoting.NewLane("query", int(cfg.QueryThreadPoolQueueCapacity), false),
+		client:    remoting.NewLane("client", int(cfg.ClientManagerThreadPoolQueueCapacity), false),
+		consumer:  remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), false),
+		heartbeat: remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), false),
+		admin:     remoting.NewLane("admin", int(cfg.AdminBrokerThreadPoolQueueCapacity), false),
+	}
+}
+
+func (b *Broker) requests() *remoting.Mux {
+	m, l := remoting.NewMux(b.log), b.lanes
+
+	// send.go, sendback.go
+	remoting.Handle(m, protocol.SendMessage, l.send, b.send)
+	remoting.Handle(m, protocol.SendMessageV2, l.send, b.send, remoting.Keys("v2"))
+	remoting.Handle(m, protocol.SendBatchMessage, l.send, b.send, remoting.Keys("v2"))
+	remoting.Handle(m, protocol.ConsumerSendMsgBack, l.sendBack, b.sendBack)
+
+	// pull.go
+	remoting.Handle(m, protocol.PullMessage, l.pull, b.pull)
+	remoting.Handle(m, protocol.LitePullMessage, l.litePull, b.pull)
+
+	// query.go
+	remoting.Handle(m, protocol.QueryMessage, l.query, b.queryMessage)
+	remoting.Handle(m, protocol.ViewMessageByID, l.query, b.viewMessage)
+	remoting.Handle(m, protocol.SearchOffsetByTimestamp, l.admin, b.searchOffset)
+	remoting.Handle(m, protocol.GetMaxOffset, l.admin, b.maxOffset)
+	remoting.Handle(m, protocol.GetMinOffset, l.admin, b.minOffset)
+
+	// offset.go
+	remoting.Handle(m, protocol.QueryConsumerOffset, l.consumer, b.queryConsumerOffset)
+	remoting.Handle(m, protocol.UpdateConsumerOffset, l.consumer, b.updateConsumerOffset)
+
+	// clients.go
+	remoting.Handle(m, protocol.HeartBeat, l.heartbeat, b.heartbeat)
+	remoting.Handle(m, protocol.UnregisterClient, l.client, b.unregisterClient)
+	remoting.Handle(m, protocol.GetConsumerListByGroup, l.consumer, b.consumerList)
+	remoting.Handle(m, protocol.CheckClientConfig, l.client, b.checkClientConfig)
+
+	// lock.go
+	remoting.Handle(m, protocol.LockBatchMQ, l.admin, b.lockBatch)
+	remoting.Handle(m, protocol.UnlockBatchMQ, l.admin, b.unlockBatch)
+
+	// admin_topic.go
+	remoting.Handle(m, protocol.UpdateAndCreateTopic, l.admin, b.createTopic)
+	remoting.Handle(m, protocol.UpdateAndCreateTopicList, l.admin, b.createTopicList)
+	remoting.Handle(m, protocol.GetAllTopicConfig, l.admin, b.allTopicConfig)
+	remoting.Handle(m, protocol.GetTopicStatsInfo, l.admin, b.topicStats)
+	remoting.Handle(m, protocol.DeleteTopicInBroker, l.admin, b.deleteTopic)
+
+	// admin_group.go
+	remoting.Handle(m, protocol.UpdateAndCreateSubscriptionGroup, l.admin, b.createGroup)
+	remoting.Handle(m, protocol.UpdateAndCreateSubscriptionGroupList, l.admin, b.createGroupList)
+	remoting.Handle(m, protocol.GetAllSubscriptionGroupConfig, l.admin, b.allGroupConfig)
+
+	// admin_client.go, admin_stats.go
+	remoting.Handle(m, protocol.GetConsumerConnectionList, l.admin, b.consumerConnection)
+	remoting.Handle(m, protocol.GetConsumeStats, l.admin, b.consumeStats)
+
+	// admin_config.go
+	remoting.Handle(m, protocol.UpdateBrokerConfig, l.admin, b.updateBrokerConfig)
+	remoting.Handle(m, protocol.GetBrokerConfig, l.admin, b.getBrokerConfig)
+	remoting.Handle(m, protocol.GetBrokerRuntimeInfo, l.admin, b.brokerRuntimeInfo)
+	return m
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// sendbatch.go: the batch form of a send, which the header decides and not the
+// code. Java: SendMessageProcessor.sendBatchMessage.
+
+package broker
+
+import (
+	"context"
+	"strings"
+
+	"rocketd/protocol"
+	"rocketd/protocol/message"
+	"rocketd/remoting"
+)
+
+// sendBatch stores the messages of a batch, all or none. Each keeps its own
+// properties as they are; those of the header only say whether to wait.
+func (b *Broker) sendBatch(ctx context.Context, c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig, queueID int32) (*protocol.SendResult, error) {
+	if len(h.Topic) > message.MaxTopicBytes {
+		return nil, protocol.Errorf(protocol.MessageIllegal, "message topic length too long %d", len(h.Topic))
+	}
+	if message.IsRetryTopic(h.Topic) {
+		return nil, protocol.Errorf(protocol.MessageIllegal, "batch request does not support retry group %s", h.Topic)
+	}
+	template := message.Message{
+		Topic: h.Topic, QueueID: queueID, SysFlag: h.SysFlag,
+		BornTimestampMs: h.BornTimestampMs, BornHost: bornHost(c), StoreHost: b.storeHost, ReconsumeTimes: h.ReconsumeTimes,
+	}
+	if topic.TopicFilterType == protocol.MultiTag {
+		template.SysFlag |= message.FlagMultiTags
+	}
+	ms, err := b.splitBatch(c.Request().Body, template, cfg.MaxMessageSize)
+	if err != nil {
+		return nil, err
+	}
+	receipts, err := b.store.PutBatch(ms)
+	if err != nil {
+		return nil, b.putOutcome(err)
+	}
+	bytes := int64(0)
+	ids := make([]string, len(receipts))
+	for i, r := range receipts {
+		ids[i] = message.OffsetMsgID(b.storeHost, r.PhyOffset)
+		bytes += int64(r.Size)
+	}
+	b.stats.Put(h.Topic, int64(len(receipts)), bytes)
+	p := readProps(h.Properties)
+	b.awaitDurable(ctx, c, cfg, p.noWait, receipts[len(receipts)-1].EndOffset)
+	return &protocol.SendResult{
+		MsgID: strings.Join(ids, ","), QueueID: queueID, QueueOffset: receipts[0].QueueOffset, TransactionID: p.uniqKey,
+	}, nil
+}
+
+// splitBatch takes a body apart. It gives up as soon as the records would
+// exceed what a batch may be, so that tiny items cannot make a huge list.
+func (b *Broker) splitBatch(body []byte, template message.Message, maxBytes int) ([]message.Message, error) {
+	if len(body) == 0 || len(body) > maxBytes || template.SysFlag&(message.FlagNeedUnwrap|message.FlagInnerBatch) != 0 {
+		return nil, b.illegal()
+	}
+	var ms []message.Message
+	recordBytes := 0
+	err := message.DecodeBatch(body, func(flag int32, body []byte, props string) error {
+		recordBytes += message.MinRecordBytes + len(template.Topic) + len(body) + len(props)
+		if len(body) == 0 || recordBytes > maxBytes {
+			return b.illegal()
+		}
+		m := template
+		m.Flag, m.Body, m.Properties = flag, body, props
+		ms = append(ms, m)
+		return nil
+	})
+	if err != nil {
+		return nil, b.illegal()
+	}
+	return ms, nil
+}

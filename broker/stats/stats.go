@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package stats counts what passes through a broker and says how fast.
+// Counting is one atomic addition; a goroutine samples the counters.
+// Java: StoreStatsService, BrokerStatsManager.
+package stats
+
+import (
+	"context"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+)
+
+const (
+	totalEvery = time.Second // samples of the broker's totals
+	itemEvery  = 10 * time.Second
+	totalSpan  = 600 // samples kept: 10 min
+	itemSpan   = 6   // samples kept: 1 min
+)
+
+// Meter is a counter with the samples of its recent past.
+type Meter struct {
+	total atomic.Int64
+
+	mu      sync.Mutex
+	samples []sample // a ring
+	next    int
+	filled  bool
+}
+
+type sample struct{ atMs, total int64 }
+
+// newMeter returns a meter that remembers span samples besides the newest.
+func newMeter(span int) *Meter { return &Meter{samples: make([]sample, span+1)} }
+
+// Add counts n.
+func (m *Meter) Add(n int64) { m.total.Add(n) }
+
+// Total is everything counted so far.
+func (m *Meter) Total() int64 { return m.total.Load() }
+
+func (m *Meter) sampleAt(nowMs int64) {
+	m.mu.Lock()
+	m.samples[m.next] = sample{atMs: nowMs, total: m.total.Load()}
+	if m.next++; m.next == len(m.samples) {
+		m.next, m.filled = 0, true
+	}
+	m.mu.Unlock()
+}
+
+// Rate is the number counted per second over the last back samples, or as many
+// as there are.
+func (m *Meter) Rate(back int) float64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	have := m.next
+	if m.filled {
+		have = len(m.samples)
+	}
+	back = min(back, have-1)
+	if back < 1 {
+		return 0
+	}
+	n := len(m.samples)
+	newest, oldest := m.samples[(m.next-1+n)%n], m.samples[(m.next-1-back+2*n)%n]
+	if newest.atMs <= oldest.atMs {
+		return 0
+	}
+	return float64(newest.total-oldest.total) * 1000 / float64(newest.atMs-oldest.atMs)
+}
+
+// item names a counter of one topic and, for what is consumed, one group.
+type item struct{ topic, group string }
+
+// meters are made as they are needed. (Not a sync.Map: its keys are boxed, one
+// allocation for every message.)
+type meters struct {
+	mu sync.RWMutex
+	m  map[item]*Meter
+}
+
+func (t *meters) of(key item) *Meter {
+	t.mu.RLock()
+	m := t.m[key]
+	t.mu.RUnlock()
+	if m != nil {
+		return m
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m = t.m[key]; m == nil {
+		m = newMeter(itemSpan)
+		t.m[key] = m
+	}
+	return m
+}
+
+func (t *meters) rate(key item) float64 {
+	t.mu.RLock()
+	m := t.m[key]
+	t.mu.RUnlock()
+	if m == nil {
+		return 0
+	}
+	return m.Rate(itemSpan)
+}
+
+func (t *meters) forget(topic string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.m, func(key item, _ *Meter) bool { return key.topic == topic })
+}
+
+func (t *meters) sampleAt(nowMs int64) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	for _, m := range t.m {
+		m.sampleAt(nowMs)
+	}
+}
+
+// Stats are a broker's counters.
+type Stats struct {
+	clock clockwork.Clock
+
+	PutMessages, PutBytes, PutFailed *Meter
+	GetFound, GetMiss                *Meter // pulls, by whether they found anything
+	GetMessages, GetBytes            *Meter
+
+	puts  meters // by topic
+	gets  meters
+	backs meters
+
+	mu        sync.Mutex
+	day       int64 // number of the local day that the morning totals belong to
+	yesterday [2]int64
+	today     [2]int64 // totals of puts and gets at the last midnight
+}
+
+// New returns counters at zero.
+func New(clock clockwork.Clock) *Stats {
+	s := &Stats{clock: clock, day: localDay(clock.Now())}
+	for _, m := range []**Meter{&s.PutMessages, &s.PutBytes, &s.PutFailed, &s.GetFound, &s.GetMiss, &s.GetMessages, &s.GetBytes} {
+		*m = newMeter(totalSpan)
+		(*m).sampleAt(clock.Now().UnixMilli())
+	}
+	for _, t := range []*meters{&s.puts, &s.gets, &s.backs} {
+		t.m = map[item]*Meter{}
+	}
+	return s
+}
+
+func (s *Stats) totals() []*Meter {
+	return []*Meter{s.PutMessages, s.PutBytes, s.PutFailed, s.GetFound, s.GetMiss, s.GetMessages, s.GetBytes}
+}
+
+// Put counts messages stored for a topic.
+func (s *Stats) Put(topic string, messages, bytes int64) {
+	s.PutMessages.Add(messages)
+	s.PutBytes.Add(bytes)
+	s.puts.of(item{topic: topic}).Add(messages)
+}
+
+// Get counts messages handed to a group.
+func (s *Stats) Get(topic, group string, messages, bytes int64) {
+	s.GetFound.Add(1)
+	s.GetMessages.Add(messages)
+	s.GetBytes.Add(bytes)
+	s.gets.of(item{topic: topic, group: group}).Add(messages)
+}
+
+// Miss counts a pull that found nothing.
+func (s *Stats) Miss() { s.GetMiss.Add(1) }
+
+// SentBack counts a message that a group could not consume.
+func (s *Stats) SentBack(topic, group string) {
+	s.backs.of(item{topic: topic, group: group}).Add(1)
+}
+
+// PutRate is messages per second stored for a topic over the last minute.
+func (s *Stats) PutRate(topic string) float64 { return s.puts.rate(item{topic: topic}) }
+
+// GetRate is messages per second handed to a group over the last minute.
+func (s *Stats) GetRate(topic, group string) float64 {
+	return s.gets.rate(item{topic: topic, group: group})
+}
+
+// Forget drops the counters of a deleted topic.
+func (s *Stats) Forget(topic string) {
+	s.puts.forget(topic)
+	s.gets.forget(topic)
+	s.backs.forget(topic)
+}
+
+// Mornings are the totals of messages put and got at the last two midnights.
+func (s *Stats) Mornings() (putYesterday, putToday, getYesterday, getToday int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.yesterday[0], s.today[0], s.yesterday[1], s.today[1]
+}
+
+// Run samples until ctx ends.
+func (s *Stats) Run(ctx context.Context) error {
+	ticker := s.clock.NewTicker(totalEvery)
+	defer ticker.Stop()
+	items := s.clock.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.Chan():
+		}
+		now := s.clock.Now()
+		for _, m := range s.totals() {
+			m.sampleAt(now.UnixMilli())
+		}
+		if now.Sub(items) >= itemEvery {
+			items = now
+			s.sampleItems(now.UnixMilli())
+		}
+		s.turnDay(now)
+	}
+}
+
+func (s *Stats) sampleItems(nowMs int64) {
+	s.puts.sampleAt(nowMs)
+	s.gets.sampleAt(nowMs)
+	s.backs.sampleAt(nowMs)
+}
+
+func (s *Stats) turnDay(now time.Time) {
+	day := localDay(now)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if day == s.day {
+		return
+	}
+	s.day, s.yesterday = day, s.today
+	s.today = [2]int64{s.PutMessages.Total(), s.GetMessages.Total()}
+}
+
+func localDay(t time.Time) int64 {
+	_, offset := t.Zone()
+	return (t.Unix() + int64(offset)) / (24 * 60 * 60)
+}
