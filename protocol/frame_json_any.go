@@ -101,14 +101,18 @@ func readAnyInt32(iter *jsoniter.Iterator, key string) int32 {
 }
 
 func readAnyLanguage(iter *jsoniter.Iterator) Language {
+	ordinal := iter.WhatIsNext() == jsoniter.NumberValue
 	text, ok := readAnyText(iter)
 	if !ok {
 		return LangJava // Java's own, as when the member is missing
 	}
+	if !ordinal {
+		return ParseLanguage(text)
+	}
 	if n, err := strconv.ParseUint(text, 10, 8); err == nil && int(n) < len(languageNames) {
 		return Language(n)
 	}
-	return ParseLanguage(text)
+	return LangUnknown
 }
 
 // readAnyFields reads the extension fields; nil for a value that says there are none.

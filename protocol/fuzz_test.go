@@ -4,6 +4,7 @@ package protocol
 
 import (
 	"encoding/binary"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -66,6 +67,30 @@ func compareReaders(t *testing.T, header []byte) {
 	require.NoError(t, decodeAnyJSON(header, &slow, nil), "%q", header)
 	require.Equal(t, slow, quick, "%q", header)
 	require.LessOrEqual(t, len(s.arena), len(header))
+}
+
+// FuzzDecodeBinary: no binary header makes Decode panic, and what was read is written and read again without a change.
+func FuzzDecodeBinary(f *testing.F) {
+	for name, frame := range sendFrames(f) {
+		if strings.HasPrefix(name, SerializeBinary.String()) {
+			f.Add(string(frame[4 : 4+binary.BigEndian.Uint32(frame)&headerLenMask]))
+		}
+	}
+	f.Fuzz(func(t *testing.T, header string) {
+		var c, back Command
+		if len(header) > headerLenMask || Decode(rawFrame(SerializeBinary, header, ""), &c) != nil {
+			return
+		}
+		again, err := Append(nil, &c)
+		if err != nil {
+			return // grown beyond the limit by replaced bytes
+		}
+		require.NoError(t, Decode(again[4:], &back))
+		if len(c.Fields) == 0 {
+			back.Fields = c.Fields
+		}
+		require.Equal(t, c, back)
+	})
 }
 
 // FuzzDecodeHeader: no value makes the codec panic, and what it accepts comes out again as it went in.
