@@ -34,7 +34,7 @@ type dispatcher struct {
 
 // kickDispatcher tells the dispatcher that there is work; cheap when it knows.
 func (s *Store) kickDispatcher() {
-	if s.pending.Load() > int64(s.cfg.QueueTailMaxUnits/2) {
+	if s.pending.Load() > int64(s.config().QueueTailMaxUnits/2) {
 		select {
 		case s.urgent <- struct{}{}:
 		default:

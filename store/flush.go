@@ -65,15 +65,16 @@ func (w *flushWaiters) wake(flushed int64, err error) {
 
 func ms(n int) time.Duration { return time.Duration(max(n, 1)) * time.Millisecond }
 
-// runFlusher is one loop over three clocks and a bell. The log is synced
-// earlier when flushCommitLogLeastPages are dirty, and in any case each
-// thorough interval; the same holds for the queues.
+// runFlusher is one loop over two clocks and a bell. The log is synced when
+// flushCommitLogLeastPages are dirty, and in any case each thorough interval;
+// the same holds for the queues.
 func (s *Store) runFlusher(ctx context.Context) error {
-	logTick := s.deps.Clock.NewTicker(ms(s.cfg.FlushIntervalCommitLog))
+	cfg := s.config()
+	logTick := s.deps.Clock.NewTicker(ms(cfg.FlushIntervalCommitLog))
 	defer logTick.Stop()
-	queueTick := s.deps.Clock.NewTicker(ms(s.cfg.FlushIntervalConsumeQueue))
+	queueTick := s.deps.Clock.NewTicker(ms(cfg.FlushIntervalConsumeQueue))
 	defer queueTick.Stop()
-	thoroughLog, thoroughQueues := s.nowMs(), s.nowMs()
+	logs, queues := thorough{lastMs: s.nowMs()}, thorough{lastMs: s.nowMs()}
 	for {
 		var err error
 		select {
@@ -82,26 +83,39 @@ func (s *Store) runFlusher(ctx context.Context) error {
 		case <-s.flushKick:
 			err = s.flushLog()
 		case <-logTick.Chan():
-			thorough := s.nowMs()-thoroughLog >= int64(s.cfg.FlushCommitLogThoroughInterval)
-			behind := s.log.appended.Load() - s.log.flushed.Load()
-			if thorough || behind >= int64(s.cfg.FlushCommitLogLeastPages)*osPageBytes {
+			if least := logs.least(s.nowMs(), cfg.FlushCommitLogThoroughInterval, cfg.FlushCommitLogLeastPages); s.unflushed() >= least {
 				err = s.flushLog()
-				thoroughLog = s.nowMs()
 			}
 		case <-queueTick.Chan():
-			thorough := s.nowMs()-thoroughQueues >= int64(s.cfg.FlushConsumeQueueThoroughInterval)
-			leastBytes := int64(s.cfg.FlushConsumeQueueLeastPages) * osPageBytes
-			if thorough {
-				leastBytes, thoroughQueues = 0, s.nowMs()
-			}
-			if err = s.flushQueues(leastBytes); err == nil {
+			least := queues.least(s.nowMs(), cfg.FlushConsumeQueueThoroughInterval, cfg.FlushConsumeQueueLeastPages)
+			if err = s.flushQueues(least); err == nil {
 				err = s.check.save(s.deps.FS)
 			}
 		}
 		if err != nil {
 			return err
 		}
+		if now := s.config(); now != cfg {
+			cfg = now
+			logTick.Reset(ms(cfg.FlushIntervalCommitLog))
+			queueTick.Reset(ms(cfg.FlushIntervalConsumeQueue))
+		}
 	}
+}
+
+func (s *Store) unflushed() int64 { return s.log.appended.Load() - s.log.flushed.Load() }
+
+// thorough tells how many bytes make a flush worth while: now and then none.
+type thorough struct {
+	lastMs int64
+}
+
+func (t *thorough) least(nowMs int64, intervalMs, leastPages int) int64 {
+	if nowMs-t.lastMs >= int64(intervalMs) {
+		t.lastMs = nowMs
+		return 0
+	}
+	return int64(leastPages) * osPageBytes
 }
 
 // flushLog makes durable what is appended and wakes who waits for it. A failed
@@ -167,7 +181,7 @@ func (s *Store) flushAll() error {
 
 // keepHouse looks at the disk's room every cleanResourceInterval.
 func (s *Store) keepHouse(ctx context.Context) error {
-	tick := s.deps.Clock.NewTicker(ms(s.cfg.CleanResourceInterval))
+	tick := s.deps.Clock.NewTicker(ms(s.config().CleanResourceInterval))
 	defer tick.Stop()
 	for {
 		select {
@@ -187,7 +201,7 @@ func (s *Store) checkDisk() {
 		s.deps.Log.Warn().Err(err).Msg("the disk's free room is not known")
 		return
 	}
-	limit := float64(min(max(s.cfg.DiskSpaceWarningLevelRatio, 35), 90)) / 100
+	limit := float64(min(max(s.config().DiskSpaceWarningLevelRatio, 35), 90)) / 100
 	full := usage.UsedRatio() > limit
 	if s.diskFull.Swap(full) != full {
 		s.deps.Log.Warn().Float64("used", usage.UsedRatio()).Float64("limit", limit).Bool("full", full).

@@ -159,7 +159,7 @@ func (s *Store) Get(r GetRequest) (*Batch, error) {
 // corrected is the next offset to tell a reader: on a slave, whose queues may
 // be behind, the one it asked for.
 func (s *Store) corrected(asked, next int64) int64 {
-	if s.cfg.BrokerRole == Slave && !s.cfg.OffsetCheckInSlave {
+	if s.config().BrokerRole == Slave && !s.config().OffsetCheckInSlave {
 		return asked
 	}
 	return next
@@ -173,7 +173,7 @@ func (s *Store) collect(q *queue, r *GetRequest, b *Batch) error {
 	if r.MaxBytes > 0 {
 		maxBytes = min(max(r.MaxBytes, minGetBytes), maxGetBytes)
 	}
-	scan := int64((max(s.cfg.MaxFilterMessageSize, r.MaxMsgs*unitBytes) + unitBytes - 1) / unitBytes)
+	scan := int64((max(s.config().MaxFilterMessageSize, r.MaxMsgs*unitBytes) + unitBytes - 1) / unitBytes)
 	stop := min(b.MaxOffset, r.Offset+scan)
 	logEnd := s.readable()
 	skipBelow := int64(-1) // units below it are in a file that is gone
@@ -240,9 +240,10 @@ func (s *Store) batchFull(b *Batch, r *GetRequest, u unit, maxBytes int, logEnd 
 	if b.Count == 0 {
 		return false
 	}
-	bytes, count := s.cfg.MaxTransferBytesOnMessageInMemory, s.cfg.MaxTransferCountOnMessageInMemory
-	if logEnd-u.phyOffset > s.memory {
-		bytes, count = s.cfg.MaxTransferBytesOnMessageInDisk, s.cfg.MaxTransferCountOnMessageInDisk
+	cfg := s.config()
+	bytes, count := cfg.MaxTransferBytesOnMessageInMemory, cfg.MaxTransferCountOnMessageInMemory
+	if logEnd-u.phyOffset > s.inMemory() {
+		bytes, count = cfg.MaxTransferBytesOnMessageInDisk, cfg.MaxTransferCountOnMessageInDisk
 	}
 	total := b.Bytes + int(u.size)
 	return b.Count >= r.MaxMsgs || b.Count >= count || total > bytes || total > maxBytes
@@ -259,7 +260,7 @@ func (s *Store) Record(phyOffset int64) ([]byte, error) {
 		return nil, ErrNotFound
 	}
 	size := message.RecordSize(head)
-	fits := size >= message.MinRecordBytes && message.RecordPhyOffset(head) == phyOffset && int(size) <= s.cfg.MaxMessageSize+maxExtraBytes
+	fits := size >= message.MinRecordBytes && message.RecordPhyOffset(head) == phyOffset && int(size) <= s.config().MaxMessageSize+maxExtraBytes
 	seg.unpin()
 	if !fits {
 		return nil, ErrNotFound

@@ -279,6 +279,6 @@ func (s *Store) QueryIndex(topic, key string, maxNum int, beginMs, endMs int64) 
 	if err := s.dispatchAll(); err != nil {
 		return nil, 0, 0, err
 	}
-	found, h, err := s.index.query(topic+"#"+key, min(maxNum, s.cfg.MaxMsgsNumBatch), beginMs, endMs)
+	found, h, err := s.index.query(topic+"#"+key, min(maxNum, s.config().MaxMsgsNumBatch), beginMs, endMs)
 	return found, h.endMs, h.endPhy, err
 }

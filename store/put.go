@@ -79,8 +79,8 @@ func (s *Store) PutBatch(ms []message.Message) ([]Receipt, error) {
 			return nil, err
 		}
 	}
-	if len(a.buf) > s.cfg.MaxMessageSize+maxExtraBytes {
-		return nil, fmt.Errorf("%w: batch of %d bytes, maxMessageSize=%d", ErrMessageIllegal, len(a.buf), s.cfg.MaxMessageSize)
+	if len(a.buf) > s.config().MaxMessageSize+maxExtraBytes {
+		return nil, fmt.Errorf("%w: batch of %d bytes, maxMessageSize=%d", ErrMessageIllegal, len(a.buf), s.config().MaxMessageSize)
 	}
 	if err := s.append(a, ms[0].Topic, ms[0].QueueID); err != nil {
 		return nil, err
@@ -94,14 +94,17 @@ func (s *Store) PutBatch(ms []message.Message) ([]Receipt, error) {
 
 // encode checks the limits and adds a message's record to the unit.
 func (s *Store) encode(a *appending, m *message.Message) error {
+	cfg := s.config()
 	switch {
 	case m.Body == nil:
 		return fmt.Errorf("%w: no body", ErrMessageIllegal)
-	case len(m.Body) > s.cfg.MaxMessageSize:
-		return fmt.Errorf("%w: body of %d bytes, maxMessageSize=%d", ErrMessageIllegal, len(m.Body), s.cfg.MaxMessageSize)
+	case len(m.Body) > cfg.MaxMessageSize:
+		return fmt.Errorf("%w: body of %d bytes, maxMessageSize=%d", ErrMessageIllegal, len(m.Body), cfg.MaxMessageSize)
 	case len(m.Topic) > message.MaxRetryTopicBytes,
-		len(m.Topic) > s.cfg.MaxTopicLength && !message.IsRetryTopic(m.Topic) && !message.IsDLQTopic(m.Topic):
-		return fmt.Errorf("%w: topic of %d bytes, maxTopicLength=%d", ErrMessageIllegal, len(m.Topic), s.cfg.MaxTopicLength)
+		len(m.Topic) > cfg.MaxTopicLength && !message.IsRetryTopic(m.Topic) && !message.IsDLQTopic(m.Topic):
+		return fmt.Errorf("%w: topic of %d bytes, maxTopicLength=%d", ErrMessageIllegal, len(m.Topic), cfg.MaxTopicLength)
+	case len(m.Topic) > message.MaxTopicBytes && !cfg.AutoMessageVersionOnTopicLen:
+		return fmt.Errorf("%w: topic of %d bytes, autoMessageVersionOnTopicLen=false", ErrMessageIllegal, len(m.Topic))
 	}
 	start := len(a.buf)
 	buf, err := message.AppendRecord(a.buf, m)
@@ -110,7 +113,7 @@ func (s *Store) encode(a *appending, m *message.Message) error {
 	}
 	a.buf = buf
 	n := len(buf) - start
-	if n > s.cfg.MaxMessageSize+maxExtraBytes || int64(n)+message.FillerBytes > s.cfg.CommitLogFileSize {
+	if n > cfg.MaxMessageSize+maxExtraBytes || int64(n)+message.FillerBytes > cfg.CommitLogFileSize {
 		return fmt.Errorf("%w: record of %d bytes", ErrMessageIllegal, n)
 	}
 	tags, delayMs := s.tagsCode(m.Topic, m.Properties)
@@ -144,7 +147,7 @@ func (s *Store) append(a *appending, topic string, queueID int32) error {
 	if err != nil {
 		return err
 	}
-	if s.pending.Load() >= int64(s.cfg.QueueTailMaxUnits) {
+	if s.pending.Load() >= int64(s.config().QueueTailMaxUnits) {
 		if err := s.awaitTail(); err != nil {
 			return err
 		}
@@ -185,7 +188,7 @@ func (s *Store) lockAppend() error {
 		return nil
 	}
 	since := s.log.lockedSince.Load()
-	if since != 0 && s.nowMs()-since > int64(s.cfg.OSPageCacheBusyTimeout) {
+	if since != 0 && s.nowMs()-since > int64(s.config().OSPageCacheBusyTimeout) {
 		return ErrPageCacheBusy
 	}
 	s.log.mu.Lock()
@@ -276,7 +279,7 @@ func (s *Store) AwaitFlush(ctx context.Context, endOffset int64) error {
 		s.waiters.drop(done)
 		return nil
 	}
-	timeout := s.deps.Clock.NewTimer(time.Duration(s.cfg.SyncFlushTimeout) * time.Millisecond)
+	timeout := s.deps.Clock.NewTimer(time.Duration(s.config().SyncFlushTimeout) * time.Millisecond)
 	defer timeout.Stop()
 	select {
 	case err := <-done:

@@ -42,8 +42,8 @@ func (s *Store) load() error {
 	if err := s.queues.load(crashed); err != nil {
 		return err
 	}
-	if s.cfg.MessageIndexEnable {
-		s.index = newKeyIndex(s.deps.FS, path.Join(s.root, "index"), &s.cfg, s.deps.Clock.Now)
+	if s.config().MessageIndexEnable {
+		s.index = newKeyIndex(s.deps.FS, path.Join(s.root, "index"), s.config(), s.deps.Clock.Now)
 		if err := s.index.load(crashed); err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (r *recovery) start(segs []*segment) int64 {
 		return segs[0].base
 	}
 	safeMs := r.s.check.safeMs()
-	if r.s.index != nil && r.s.cfg.MessageIndexSafe {
+	if r.s.index != nil && r.s.config().MessageIndexSafe {
 		safeMs = min(safeMs, r.s.check.index)
 	}
 	for i := len(segs) - 1; i > 0; i-- {
@@ -225,7 +225,7 @@ var (
 
 // check says whether a whole record stands at an offset.
 func (r *recovery) check(b []byte, v *message.View, at, pos int64) error {
-	if err := v.Parse(b, r.s.cfg.CheckCRCOnRecover || r.crashed); err != nil {
+	if err := v.Parse(b, r.s.config().CheckCRCOnRecover || r.crashed); err != nil {
 		return err
 	}
 	if v.PhyOffset != at {
@@ -278,7 +278,7 @@ func (r *recovery) visit(v *message.View) error {
 			return err
 		}
 	}
-	if s.pending.Load() >= int64(s.cfg.QueueTailMaxUnits) {
+	if s.pending.Load() >= int64(s.config().QueueTailMaxUnits) {
 		return r.flush()
 	}
 	return nil

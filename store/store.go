@@ -68,11 +68,11 @@ type Marks struct {
 
 // Store is an open data directory.
 type Store struct {
-	cfg    Config
+	cfg    atomic.Pointer[Config] // replaced whole by SetConfig
 	deps   Deps
 	root   string
 	delays []time.Duration
-	memory int64 // bytes behind the end of the log that are taken to be in memory
+	memory int64 // of the machine
 
 	lock   io.Closer
 	log    *commitLog
@@ -128,8 +128,8 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	}
 	queueFileSize := (cfg.ConsumeQueueFileSize + unitBytes - 1) / unitBytes * unitBytes
 	s := &Store{
-		cfg: cfg, deps: deps, root: root, delays: delays,
-		memory: memory / 100 * int64(cfg.AccessMessageInMemoryMaxRatio),
+		deps: deps, root: root, delays: delays,
+		memory: memory,
 		log: &commitLog{
 			fs: deps.FS, dir: logDir, fileSize: cfg.CommitLogFileSize, step: cfg.CommitLogAllocateStep,
 			pwrite: cfg.CommitLogWritePath == "pwrite",
@@ -139,6 +139,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		urgent:    make(chan struct{}, 1),
 		flushKick: make(chan struct{}, 1),
 	}
+	s.cfg.Store(&cfg)
 	s.log.segs.Store(&[]*segment{})
 	s.startMs = s.nowMs()
 	if err := deps.FS.MkdirAll(root); err != nil {
@@ -207,6 +208,18 @@ func (s *Store) Close() error {
 	return err
 }
 
+func (s *Store) config() *Config { return s.cfg.Load() }
+
+// SetConfig puts new values of the hot keys in force. The caller has seen to it
+// that static keys are unchanged.
+func (s *Store) SetConfig(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	s.cfg.Store(&cfg)
+	return nil
+}
+
 func (s *Store) nowMs() int64 { return s.deps.Clock.Now().UnixMilli() }
 
 // fail records an error after which the bytes on the disk are not known.
@@ -251,7 +264,14 @@ func (s *Store) readable() int64 { return s.log.appended.Load() }
 
 // InMemory guesses whether a record is still in the page cache, as Java does:
 // it is not further from the end than accessMessageInMemoryMaxRatio of memory.
-func (s *Store) InMemory(phyOffset int64) bool { return s.log.appended.Load()-phyOffset <= s.memory }
+func (s *Store) InMemory(phyOffset int64) bool {
+	return s.log.appended.Load()-phyOffset <= s.inMemory()
+}
+
+// inMemory is how far behind the end of the log bytes are taken to be in memory.
+func (s *Store) inMemory() int64 {
+	return s.memory / 100 * int64(s.config().AccessMessageInMemoryMaxRatio)
+}
 
 // DelayLevels are the delays of messageDelayLevel; element 0 is level 1.
 func (s *Store) DelayLevels() []time.Duration { return s.delays }

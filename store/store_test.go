@@ -4,9 +4,7 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math/rand"
 	"net/netip"
 	"testing"
 	"time"
@@ -205,6 +203,3 @@ func TestSecondOpenIsRefused(t *testing.T) {
 		require.NoError(t, s.Close())
 	})
 }
-
-var _ = errors.Is
-var _ = rand.Int
