@@ -64,7 +64,11 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 		return result, nil
 	}
 	b.notePull(h, batch.NextOffset, first)
-	code := pullCode(batch.Status, h.QueueOffset)
+	status := batch.Status
+	if status == store.NoMatchedLogicQueue {
+		status = store.NoMessageInQueue // the topic has this queue, and Java makes it when it is looked up
+	}
+	code := pullCode(status, h.QueueOffset)
 	if code == protocol.Success {
 		b.stats.Get(h.Topic, h.ConsumerGroup, int64(batch.Count), int64(batch.Bytes))
 		c.Attach(batch)
@@ -75,7 +79,7 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 			return nil, remoting.Parked
 		}
 	}
-	c.Outcome(code, batch.Status.String())
+	c.Outcome(code, status.String())
 	return result, nil
 }
 

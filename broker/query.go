@@ -12,6 +12,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"rocketd/compat"
@@ -52,7 +53,10 @@ func (b *Broker) messagesByKey(h *protocol.QueryMessageHeader, most int, result 
 	if err != nil {
 		return nil, b.getOutcome(err)
 	}
-	result.IndexLastUpdateTimestampMs, result.IndexLastUpdatePhyOffset = lastMs, lastPhyOffset
+	if len(found) > 0 {
+		result.IndexLastUpdateTimestampMs, result.IndexLastUpdatePhyOffset = lastMs, lastPhyOffset
+	}
+	slices.Sort(found) // oldest first, as Java answers
 	var body []byte
 	for _, phyOffset := range found {
 		rec, err := b.store.Record(phyOffset)

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// UPDATE_AND_CREATE_SUBSCRIPTIONGROUP(200), GET_ALL_SUBSCRIPTIONGROUP_CONFIG(201),
+// GET_CONSUME_STATS(208), UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST(225). Sent by tools.
+// Java: AdminBrokerProcessor.
+// Outcomes: Success; InvalidParameter for names and numbers; SystemError for attributes.
+// Deviations: Java takes any number of retry queues; a list that has one bad group creates none here.
+
+package broker
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"rocketd/protocol"
+	"rocketd/protocol/message"
+	"rocketd/remoting"
+)
+
+func (b *Broker) createGroup(_ context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.Empty, error) {
+	cfg := protocol.NewGroupConfig("")
+	if err := requestJSON(c, cfg); err != nil {
+		return nil, err
+	}
+	return nil, b.putGroups([]*protocol.GroupConfig{cfg})
+}
+
+func (b *Broker) createGroupList(_ context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.Empty, error) {
+	var body protocol.GroupConfigList
+	if err := requestJSON(c, &body); err != nil {
+		return nil, err
+	}
+	if len(body.GroupConfigList) > maxTopicList {
+		return nil, protocol.Errorf(protocol.InvalidParameter, "%d groups are too many for one request, at most %d are allowed", len(body.GroupConfigList), maxTopicList)
+	}
+	return nil, b.putGroups(body.GroupConfigList)
+}
+
+// putGroups creates or updates groups whose attributes are alterations.
+func (b *Broker) putGroups(cfgs []*protocol.GroupConfig) error {
+	for _, cfg := range cfgs {
+		if err := checkGroup(cfg); err != nil {
+			return err
+		}
+	}
+	for _, cfg := range cfgs {
+		old, exists := b.groups.Get(cfg.GroupName)
+		var current map[string]string
+		if exists {
+			current = old.Attributes
+		}
+		attributes, err := alterAttributes(!exists, groupAttributes, current, cfg.Attributes)
+		if err != nil {
+			return err
+		}
+		cfg.Attributes = attributes
+	}
+	return b.groups.PutAll(cfgs)
+}
+
+func checkGroup(cfg *protocol.GroupConfig) error {
+	if cfg == nil {
+		return protocol.Errorf(protocol.InvalidParameter, "the list has a group that is null")
+	}
+	if err := message.ValidGroup(cfg.GroupName); err != nil {
+		return protocol.Errorf(protocol.InvalidParameter, "%v", err)
+	}
+	if cfg.RetryQueueNums < 0 || cfg.RetryQueueNums > maxTopicQueues {
+		return protocol.Errorf(protocol.InvalidParameter, "The group[%s] cannot have %d retry queues, from 0 to %d are allowed.", cfg.GroupName, cfg.RetryQueueNums, maxTopicQueues)
+	}
+	return nil
+}
+
+// allGroupConfig answers with all groups, or with the page that newer tools ask for.
+func (b *Broker) allGroupConfig(_ context.Context, c *remoting.Call, req *protocol.GroupConfigTableHeader) (*protocol.GroupConfigTableResult, error) {
+	groups, version := b.groups.All()
+	total := int32(len(groups))
+	body := protocol.GroupConfigTable{
+		DataVersion:            version,
+		ForbiddenTable:         b.groups.ForbiddenTable(),
+		SubscriptionGroupTable: page(groups, req.GroupSeq, req.MaxGroupNum, req.DataVersion, version),
+	}
+	return &protocol.GroupConfigTableResult{TotalGroupNum: &total}, answerJSON(c, body)
+}
+
+// consumeStats answers how far a group is behind, for the topics asked for or all that it has
+// offsets for. Topics that are gone, or that the group's members no longer subscribe to, are left out.
+func (b *Broker) consumeStats(_ context.Context, c *remoting.Call, req *protocol.ConsumeStatsHeader) (*protocol.Empty, error) {
+	topics := b.offsets.TopicsOf(req.ConsumerGroup)
+	switch {
+	case req.Topic != "":
+		topics = []string{req.Topic}
+	case req.TopicList != "":
+		topics = strings.Split(req.TopicList, ";")
+		slices.Sort(topics)
+		topics = slices.Compact(topics)
+	}
+	body := protocol.ConsumeStats{OffsetTable: map[protocol.MessageQueue]protocol.ConsumeOffset{}}
+	for _, topic := range topics {
+		cfg, ok := b.topics.Get(topic)
+		if !ok || b.unsubscribed(req.ConsumerGroup, topic) {
+			continue
+		}
+		for id := range clampQueues(cfg.ReadQueueNums) {
+			mq := protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: id, Topic: topic}
+			body.OffsetTable[mq] = b.consumeOffset(req.ConsumerGroup, topic, id)
+		}
+		body.ConsumeTPS += b.stats.GetRate(topic, req.ConsumerGroup)
+	}
+	return nil, answerJSON(c, body)
+}
+
+// unsubscribed reports whether a group has members that subscribe to something, but not to topic.
+func (b *Broker) unsubscribed(group, topic string) bool {
+	info, ok := b.consumers.Group(group)
+	if !ok {
+		return false
+	}
+	_, subscribed := info.Subscription(topic)
+	return !subscribed && len(info.Subscriptions()) > 0
+}
+
+func (b *Broker) consumeOffset(group, topic string, queueID int32) protocol.ConsumeOffset {
+	_, end, _ := b.store.QueueRange(topic, queueID)
+	committed, _ := b.offsets.Query(group, topic, queueID)
+	pulled, _ := b.offsets.QueryPull(group, topic, queueID)
+	committed = max(committed, 0)
+	return protocol.ConsumeOffset{
+		BrokerOffset:    max(end, 0),
+		ConsumerOffset:  committed,
+		PullOffset:      max(committed, pulled),
+		LastTimestampMs: storeTime(b.store, topic, queueID, committed-1),
+	}
+}

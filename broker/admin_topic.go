@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// UPDATE_AND_CREATE_TOPIC(17), UPDATE_AND_CREATE_TOPIC_LIST(18), GET_ALL_TOPIC_CONFIG(21),
+// GET_TOPIC_STATS_INFO(202), DELETE_TOPIC_IN_BROKER(215). Sent by tools. Java: AdminBrokerProcessor.
+// Outcomes: Success; InvalidParameter for names, system topics and numbers; SystemError for
+// attributes; 202: TopicNotExist.
+// Deviations: Java takes any number of queues, any permission, and any name to delete; a list
+// that has one bad topic creates none here.
+
+package broker
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"rocketd/protocol"
+	"rocketd/protocol/message"
+	"rocketd/remoting"
+	"rocketd/store"
+)
+
+const (
+	// maxTopicQueues bounds the queues of a topic: clients and name servers hold a list of them.
+	maxTopicQueues = 65_536
+	// maxTopicList bounds the topics, or groups, of one request.
+	maxTopicList = 20_000
+	maxPerm      = protocol.PermInherit | protocol.PermRead | protocol.PermWrite
+
+	// unsetRemark is what Java leaves in the answers of 17 and 18, success or not.
+	unsetRemark = "not set any response code"
+)
+
+func (b *Broker) createTopic(ctx context.Context, c *remoting.Call, req *protocol.CreateTopicHeader) (*protocol.Empty, error) {
+	if req.TopicFilterType != protocol.SingleTag && req.TopicFilterType != protocol.MultiTag {
+		return nil, protocol.Errorf(protocol.SystemError, "topicFilterType = [%s] value invalid", req.TopicFilterType)
+	}
+	cfg := protocol.NewTopicConfig(req.Topic, req.ReadQueueNums, req.WriteQueueNums, req.Perm)
+	cfg.TopicFilterType, cfg.Order = req.TopicFilterType, req.Order
+	if req.TopicSysFlag != nil {
+		cfg.TopicSysFlag = *req.TopicSysFlag
+	}
+	if err := b.checkTopic(cfg); err != nil {
+		return nil, err
+	}
+	alterations, err := parseAttributes(req.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	cfg.Attributes = alterations
+	return nil, b.putTopics(ctx, c, []*protocol.TopicConfig{cfg})
+}
+
+func (b *Broker) createTopicList(ctx context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.Empty, error) {
+	var body protocol.CreateTopicList
+	if err := requestJSON(c, &body); err != nil {
+		return nil, err
+	}
+	if len(body.TopicConfigList) > maxTopicList {
+		return nil, protocol.Errorf(protocol.InvalidParameter, "%d topics are too many for one request, at most %d are allowed", len(body.TopicConfigList), maxTopicList)
+	}
+	return nil, b.putTopics(ctx, c, body.TopicConfigList)
+}
+
+// putTopics creates or updates topics whose attributes are alterations. The answer comes when they
+// are on disk and the name servers know them.
+func (b *Broker) putTopics(ctx context.Context, c *remoting.Call, cfgs []*protocol.TopicConfig) error {
+	for _, cfg := range cfgs {
+		if err := b.checkTopic(cfg); err != nil {
+			return err
+		}
+	}
+	var changed []*protocol.TopicConfig
+	for _, cfg := range cfgs {
+		old, exists := b.topics.Get(cfg.TopicName)
+		var current map[string]string
+		if exists {
+			current = old.Attributes
+		}
+		attributes, err := alterAttributes(!exists, topicAttributes, current, cfg.Attributes)
+		if err != nil {
+			return err
+		}
+		if attributes[messageTypeAttribute] == mixedMessageType {
+			return protocol.Errorf(protocol.InvalidParameter, "MIXED message type is not supported.")
+		}
+		cfg.Attributes = attributes
+		if !exists || !sameTopic(old, cfg) {
+			changed = append(changed, cfg)
+		}
+	}
+	if err := b.topics.PutAll(changed); err != nil {
+		return err
+	}
+	if len(changed) > 0 {
+		b.announceTopics(ctx)
+	}
+	c.Outcome(protocol.Success, unsetRemark)
+	return nil
+}
+
+func sameTopic(a, b *protocol.TopicConfig) bool {
+	return a.ReadQueueNums == b.ReadQueueNums && a.WriteQueueNums == b.WriteQueueNums && a.Perm == b.Perm &&
+		a.Order == b.Order && a.TopicFilterType == b.TopicFilterType && a.TopicSysFlag == b.TopicSysFlag &&
+		maps.Equal(a.Attributes, b.Attributes)
+}
+
+func (b *Broker) checkTopic(cfg *protocol.TopicConfig) error {
+	if cfg == nil {
+		return protocol.Errorf(protocol.InvalidParameter, "the list has a topic that is null")
+	}
+	if err := message.ValidTopic(cfg.TopicName); err != nil {
+		return protocol.Errorf(protocol.InvalidParameter, "%v", err)
+	}
+	if b.cfg.Load().ValidateSystemTopicWhenUpdate && b.isSystemTopic(cfg.TopicName) {
+		return systemTopicConflict(cfg.TopicName)
+	}
+	for _, n := range []int32{cfg.ReadQueueNums, cfg.WriteQueueNums} {
+		if n < 1 || n > maxTopicQueues {
+			return protocol.Errorf(protocol.InvalidParameter, "The topic[%s] cannot have %d queues, from 1 to %d are allowed.", cfg.TopicName, n, maxTopicQueues)
+		}
+	}
+	if cfg.Perm < 0 || cfg.Perm > maxPerm {
+		return protocol.Errorf(protocol.InvalidParameter, "The topic[%s] cannot have the permission %d: 2 is write, 4 is read, 6 is both.", cfg.TopicName, cfg.Perm)
+	}
+	if cfg.TopicFilterType != protocol.SingleTag && cfg.TopicFilterType != protocol.MultiTag {
+		return protocol.Errorf(protocol.InvalidParameter, "topicFilterType = [%s] value invalid", cfg.TopicFilterType)
+	}
+	return nil
+}
+
+func systemTopicConflict(topic string) error {
+	return protocol.Errorf(protocol.InvalidParameter, "The topic[%s] is conflict with system topic.", topic)
+}
+
+func (b *Broker) deleteTopic(ctx context.Context, c *remoting.Call, req *protocol.DeleteTopicHeader) (*protocol.Empty, error) {
+	// Names that a broker makes itself may have a '+' that no topic of a client may have.
+	if !message.SafeName(req.Topic) {
+		return nil, protocol.Errorf(protocol.InvalidParameter, "%v", message.ValidTopic(req.Topic))
+	}
+	if b.cfg.Load().ValidateSystemTopicWhenUpdate && b.isSystemTopic(req.Topic) {
+		return nil, systemTopicConflict(req.Topic)
+	}
+	doomed := []string{req.Topic}
+	if b.cfg.Load().ClearRetryTopicWhenDeleteTopic {
+		for _, group := range b.offsets.GroupsOf(req.Topic) {
+			for _, retry := range []string{message.PopRetryTopic(req.Topic, group), message.PopRetryTopicV2(req.Topic, group)} {
+				if _, ok := b.topics.Get(retry); ok {
+					doomed = append(doomed, retry)
+				}
+			}
+		}
+	}
+	if err := b.topics.Delete(doomed...); err != nil {
+		return nil, err
+	}
+	for _, topic := range doomed {
+		b.offsets.DeleteTopic(topic)
+		if err := b.store.DeleteTopic(topic); err != nil {
+			return nil, err
+		}
+		b.stats.Forget(topic)
+	}
+	b.announceTopics(ctx)
+	return nil, nil
+}
+
+// allTopicConfig answers with all topics, or with the page that newer tools ask for. A page counts
+// from the start again when the table has changed since the page before.
+func (b *Broker) allTopicConfig(_ context.Context, c *remoting.Call, req *protocol.TopicConfigTableHeader) (*protocol.TopicConfigTableResult, error) {
+	topics, version := b.topics.All()
+	total := int32(len(topics))
+	body := protocol.TopicConfigTable{
+		DataVersion:                version,
+		MappingDataVersion:         protocol.DataVersion{TimestampMs: b.bootMs},
+		TopicConfigTable:           page(topics, req.TopicSeq, req.MaxTopicNum, req.DataVersion, version),
+		TopicQueueMappingDetailMap: noMappings,
+		TopicQueueMappingInfoMap:   noMappings,
+	}
+	return &protocol.TopicConfigTableResult{TotalTopicNum: &total}, answerJSON(c, body)
+}
+
+// page returns the entries from seq on, at most limit, in the order of their names.
+func page[T any](table map[string]T, seq, limit *int32, asked *string, version protocol.DataVersion) map[string]T {
+	if limit == nil || *limit <= 0 {
+		return table
+	}
+	first := 0
+	if seq != nil && sameVersion(asked, version) {
+		first = min(max(int(*seq), 0), len(table))
+	}
+	names := slices.Sorted(maps.Keys(table))
+	names = names[first:min(first+int(*limit), len(names))]
+	part := make(map[string]T, len(names))
+	for _, name := range names {
+		part[name] = table[name]
+	}
+	return part
+}
+
+// topicStats answers with the offsets of a topic's queues.
+func (b *Broker) topicStats(_ context.Context, c *remoting.Call, req *protocol.TopicStatsHeader) (*protocol.Empty, error) {
+	cfg, ok := b.topics.Get(req.Topic)
+	if !ok {
+		return nil, protocol.Errorf(protocol.TopicNotExist, "topic[%s] not exist", req.Topic)
+	}
+	body := protocol.TopicStats{OffsetTable: map[protocol.MessageQueue]protocol.TopicOffset{}, TopicPutTPS: b.stats.PutRate(req.Topic)}
+	brokerName := b.cfg.Load().BrokerName
+	for id := range clampQueues(max(cfg.ReadQueueNums, cfg.WriteQueueNums)) {
+		first, end, _ := b.store.QueueRange(req.Topic, id)
+		mq := protocol.MessageQueue{BrokerName: brokerName, QueueID: id, Topic: req.Topic}
+		body.OffsetTable[mq] = protocol.TopicOffset{
+			MinOffset: max(first, 0), MaxOffset: max(end, 0),
+			LastUpdateTimestampMs: storeTime(b.store, req.Topic, id, end-1),
+		}
+	}
+	return nil, answerJSON(c, body)
+}
+
+// clampQueues bounds the queues of a topic that a Java broker made with any number of them.
+func clampQueues(n int32) int32 { return min(max(n, 0), maxTopicQueues) }
+
+// storeTime is when the message at a queue's offset was stored; 0 when there is none.
+func storeTime(s *store.Store, topic string, queueID int32, offset int64) int64 {
+	if offset < 0 {
+		return 0
+	}
+	ms, ok := s.StoreTime(topic, queueID, offset)
+	if !ok {
+		return 0
+	}
+	return ms
+}
