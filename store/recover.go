@@ -20,17 +20,11 @@ import (
 
 // load opens everything and recovers. Without an abort file the last stop was
 // clean. The file is made before anything is changed, so that a crash in here
-// is seen by the next start.
+// is seen by the next start; a start that is refused takes it away again.
 func (s *Store) load() error {
 	abort := path.Join(s.root, "abort")
 	crashed, err := vfs.Exists(s.deps.FS, abort)
 	if err != nil {
-		return err
-	}
-	if err := vfs.WriteFile(s.deps.FS, abort, strconv.AppendInt(nil, int64(s.deps.Host.PID), 10)); err != nil {
-		return err
-	}
-	if err := s.deps.FS.SyncDir(s.root); err != nil {
 		return err
 	}
 	if s.check, err = loadCheckpoint(s.deps.FS, path.Join(s.root, "checkpoint")); err != nil {
@@ -48,8 +42,17 @@ func (s *Store) load() error {
 			return err
 		}
 	}
+	if err := vfs.WriteFile(s.deps.FS, abort, strconv.AppendInt(nil, int64(s.deps.Host.PID), 10)); err != nil {
+		return err
+	}
+	if err := s.deps.FS.SyncDir(s.root); err != nil {
+		return err
+	}
 	r := recovery{s: s, crashed: crashed}
 	if err := r.run(); err != nil {
+		if r.refused && !crashed {
+			err = errors.Join(err, s.deps.FS.Remove(abort))
+		}
 		return err
 	}
 	s.deps.Log.Info().Bool("clean", !crashed).Int64("from", r.from).Int64("end", s.log.appended.Load()).
@@ -64,6 +67,7 @@ type recovery struct {
 	whole   bool  // it began at the first file
 	records int64
 	lastMs  int64
+	refused bool  // damage was found and nothing changed
 	queued  int64 // end of the newest record that a queue has a unit for
 }
 
@@ -93,13 +97,14 @@ func (r *recovery) run() error {
 		}
 		end, stop, err = r.scan()
 	}
-	if err == nil {
-		err = r.refuseLoss(end, stop)
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		err = r.finish(end)
+	if err := r.refuseLoss(end, stop); err != nil {
+		r.refused = true
+		return err
 	}
-	return err
+	return r.finish(end)
 }
 
 // empty is for a directory without log files: queues and index have nothing to

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"rocketd/protocol/message"
+	"rocketd/store/vfs"
+)
+
+// openFail expects Open to fail and to leave the directory unlocked.
+func openFail(t testing.TB, fsys vfs.FS, cfg Config) error {
+	t.Helper()
+	_, err := Open(cfg, newDeps(fsys))
+	require.Error(t, err)
+	l, lerr := fsys.Lock(path.Join(cfg.StorePathRootDir, "lock"))
+	require.NoError(t, lerr)
+	require.NoError(t, l.Close())
+	return err
+}
+
+// filled is a cleanly stopped store of n messages over four queues.
+func filled(t testing.TB, n int) (*vfs.Mem, Config, []string) {
+	fsys, cfg := vfs.NewMem(), smallConfig("/store")
+	s := newStore(t, fsys, cfg)
+	var bodies []string
+	for i := range n {
+		body := fmt.Sprint(i)
+		mustPut(t, s, newMessage("T", 0, body))
+		bodies = append(bodies, body)
+	}
+	require.NoError(t, s.Close())
+	return fsys, cfg, bodies
+}
+
+func overwrite(t testing.TB, fsys vfs.FS, name string, at int64, b []byte) {
+	t.Helper()
+	f, err := fsys.Open(name, vfs.ReadWrite)
+	require.NoError(t, err)
+	_, err = f.WriteAt(b, at)
+	require.NoError(t, err)
+	require.NoError(t, f.Sync())
+	require.NoError(t, f.Close())
+}
+
+func makeFile(t testing.TB, fsys vfs.FS, name string, size int64) {
+	t.Helper()
+	f, err := fsys.Open(name, vfs.Create)
+	require.NoError(t, err)
+	require.NoError(t, f.Truncate(size))
+	require.NoError(t, f.Close())
+}
+
+func TestSizeMismatch(t *testing.T) {
+	fsys, cfg, _ := filled(t, 200)
+	other := cfg
+	other.CommitLogFileSize *= 2
+	err := openFail(t, fsys, other)
+	require.ErrorContains(t, err, "mappedFileSizeCommitLog=16384")
+	require.ErrorContains(t, err, "/store/commitlog/00000000000000000000 has 8192 bytes")
+	other = cfg
+	other.ConsumeQueueFileSize *= 2
+	require.ErrorContains(t, openFail(t, fsys, other), "mappedFileSizeConsumeQueue")
+	other = cfg
+	other.MaxIndexNum *= 2
+	require.ErrorContains(t, openFail(t, fsys, other), "maxIndexNum")
+	makeFile(t, fsys, "/store/commitlog/stranger", 5)
+	require.ErrorContains(t, openFail(t, fsys, cfg), "/store/commitlog/stranger")
+	require.NoError(t, fsys.Remove("/store/commitlog/stranger"))
+	require.NoError(t, fsys.Remove("/store/commitlog/00000000000000008192"))
+	require.ErrorContains(t, openFail(t, fsys, cfg), "00000000000000016384 does not follow")
+}
+
+// Java allocates the next file ahead, and may leave an empty one.
+func TestPreallocatedFiles(t *testing.T) {
+	fsys, cfg, bodies := filled(t, 20)
+	require.Equal(t, 1, len(mustList(t, fsys, "/store/commitlog")))
+	makeFile(t, fsys, "/store/commitlog/00000000000000008192", cfg.CommitLogFileSize)
+	makeFile(t, fsys, "/store/commitlog/00000000000000016384", 0)
+	for range 2 {
+		s := newStore(t, fsys, cfg)
+		require.Equal(t, bodies, readAll(t, s, "T", 0))
+		for i := range 30 {
+			body := fmt.Sprint("more", i)
+			mustPut(t, s, newMessage("T", 0, body))
+			bodies = append(bodies, body)
+		}
+		require.Equal(t, bodies, readAll(t, s, "T", 0))
+		require.NoError(t, s.Close())
+	}
+}
+
+func mustList(t testing.TB, fsys vfs.FS, dir string) (names []string) {
+	infos, err := fsys.List(dir)
+	require.NoError(t, err)
+	for _, info := range infos {
+		names = append(names, info.Name)
+	}
+	return names
+}
+
+// Damage in what was stopped cleanly is reported with its place, not cut away.
+func TestCorruptLog(t *testing.T) {
+	fsys, cfg, _ := filled(t, 100)
+	files := mustList(t, fsys, "/store/commitlog")
+	last := path.Join("/store/commitlog", files[len(files)-1])
+	overwrite(t, fsys, last, 0, make([]byte, 8192))
+	err := openFail(t, fsys, cfg)
+	require.ErrorContains(t, err, "/store/commitlog")
+	require.ErrorContains(t, err, "damaged")
+	var corrupt *CorruptError
+	require.True(t, errors.As(err, &corrupt))
+	// It is still refused when the refusal made the next start a crash start,
+	// as long as flushed records show that it is damage.
+	fsys, cfg, _ = filled(t, 100)
+	overwrite(t, fsys, "/store/commitlog/00000000000000000000", 0, []byte("damage"))
+	makeFile(t, fsys, "/store/abort", 0)
+	overwrite(t, fsys, "/store/checkpoint", 0, binary.BigEndian.AppendUint64(nil, 1<<60))
+	err = openFail(t, fsys, cfg)
+	require.ErrorContains(t, err, "00000000000000000000: corrupt at byte 0")
+	require.ErrorIs(t, err, message.ErrMagic)
+}
+
+// What queues and index lack is made again from the log.
+func TestRebuild(t *testing.T) {
+	for name, harm := range map[string]func(fsys *vfs.Mem){
+		"queues":       func(fsys *vfs.Mem) { require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue")) },
+		"a queue":      func(fsys *vfs.Mem) { require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue/T")) },
+		"a queue file": func(fsys *vfs.Mem) { require.NoError(t, fsys.Remove("/store/consumequeue/T/0/00000000000000000400")) },
+		"checkpoint":   func(fsys *vfs.Mem) { require.NoError(t, fsys.Remove("/store/checkpoint")) },
+		"index":        func(fsys *vfs.Mem) { require.NoError(t, vfs.RemoveAll(fsys, "/store/index")) },
+		"units": func(fsys *vfs.Mem) {
+			overwrite(t, fsys, "/store/consumequeue/T/0/00000000000000000400", 100, make([]byte, 60))
+		},
+		"header": func(fsys *vfs.Mem) {
+			overwrite(t, fsys, path.Join("/store/index", mustList(t, fsys, "/store/index")[0]), 32, make([]byte, 8))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys, cfg, bodies := filled(t, 100)
+			harm(fsys)
+			makeFile(t, fsys, "/store/abort", 0)
+			s := newStore(t, fsys, cfg)
+			require.Equal(t, bodies, readAll(t, s, "T", 0))
+			for _, key := range []string{"U0", "K99", "U50"} {
+				offs, _, _, err := s.QueryIndex("T", key, 10, 0, 1<<60)
+				require.NoError(t, err)
+				require.Len(t, offs, 1, key)
+			}
+			offs, lastMs, lastPhy, err := s.QueryIndex("T", "common", 1000, 0, 1<<60)
+			require.NoError(t, err)
+			require.Len(t, offs, 64)
+			require.Equal(t, offs[0], lastPhy, "the newest first")
+			require.Equal(t, int64(1_700_000_000_000), lastMs)
+			require.NoError(t, s.Close())
+		})
+	}
+}
+
+// Without an abort file missing queues are made again, too.
+func TestRebuildQueuesAfterCleanStop(t *testing.T) {
+	fsys, cfg, bodies := filled(t, 100)
+	require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue"))
+	s := newStore(t, fsys, cfg)
+	require.Equal(t, bodies, readAll(t, s, "T", 0))
+	require.NoError(t, s.Close())
+}
+
+// A log that is gone takes queues and index with it.
+func TestEmptyLog(t *testing.T) {
+	fsys, cfg, _ := filled(t, 100)
+	require.NoError(t, vfs.RemoveAll(fsys, "/store/commitlog"))
+	s := newStore(t, fsys, cfg)
+	require.Empty(t, s.Topics())
+	require.Zero(t, mustPut(t, s, newMessage("T", 0, "x")).QueueOffset)
+	offs, _, _, err := s.QueryIndex("T", "U5", 10, 0, 1<<60)
+	require.NoError(t, err)
+	require.Empty(t, offs)
+	require.NoError(t, s.Close())
+}
+
+// Bytes behind the tail, here old records that would fit, are not read later.
+func TestStaleBytesBehindTail(t *testing.T) {
+	fsys, cfg, bodies := filled(t, 10)
+	name := "/store/commitlog/00000000000000000000"
+	log := readFile(t, fsys, name)
+	s := newStore(t, fsys, cfg)
+	end := s.Marks().Appended
+	next := mustPut(t, s, newMessage("T", 0, "x"))
+	require.NoError(t, s.Close())
+	// The record after next, written by hand: it would be valid after the tail.
+	stale, err := message.AppendRecord(nil, newMessage("T", 0, "stale"))
+	require.NoError(t, err)
+	message.PatchRecord(stale, 11, next.EndOffset, 5)
+	overwrite(t, fsys, name, 0, log)
+	overwrite(t, fsys, name, next.EndOffset, stale)
+	overwrite(t, fsys, "/store/consumequeue/T/0/00000000000000000000", 10*unitBytes, make([]byte, 2*unitBytes))
+	makeFile(t, fsys, "/store/abort", 0)
+	for range 3 {
+		s = newStore(t, fsys, cfg)
+		if s.Marks().Appended == end {
+			require.Equal(t, next.EndOffset, mustPut(t, s, newMessage("T", 0, "x")).EndOffset)
+			bodies = append(bodies, "x")
+		}
+		require.Equal(t, next.EndOffset, s.Marks().Appended)
+		require.Equal(t, bodies, readAll(t, s, "T", 0))
+		require.NoError(t, s.Close())
+		makeFile(t, fsys, "/store/abort", 0)
+	}
+}
+
+func TestCheckpointFile(t *testing.T) {
+	fsys, _, _ := filled(t, 100)
+	b := readFile(t, fsys, "/store/checkpoint")
+	require.Len(t, b, checkpointBytes)
+	const at = "0000018bcfe56800" // 1700000000000
+	require.Equal(t, at+at, hex.EncodeToString(b[:16]))
+	require.Equal(t, strings.Repeat("0", 32), hex.EncodeToString(b[24:40]))
+	require.Equal(t, "lock", string(readFile(t, fsys, "/store/lock")))
+}
+
+func TestAbortFile(t *testing.T) {
+	fsys := vfs.NewMem()
+	s := newStore(t, fsys, smallConfig("/store"))
+	require.Equal(t, "7", string(readFile(t, fsys, "/store/abort")))
+	require.NoError(t, s.Close())
+	require.ErrorIs(t, s.Close(), ErrClosed)
+	_, err := fsys.Stat("/store/abort")
+	require.Error(t, err)
+}
+
+// The slot and entry that Java 5.5.0 wrote for this key.
+func TestIndexGolden(t *testing.T) {
+	require.Equal(t, int32(579139081), keyHash("Jodie_topic_1023#OrderID188"))
+	fsys := vfs.NewMem()
+	cfg := smallConfig("/store")
+	s := newStore(t, fsys, cfg)
+	m := newMessage("T", 0, "x")
+	m.Properties = "KEYS\x01k1  k2\x02"
+	mustPut(t, s, m)
+	require.NoError(t, s.Close())
+	names := mustList(t, fsys, "/store/index")
+	require.Len(t, names, 1)
+	require.Len(t, names[0], 17)
+	b := readFile(t, fsys, "/store/index/"+names[0])
+	require.Len(t, b, 40+50*4+200*20)
+	require.Equal(t, "0000018bcfe56800"+"0000018bcfe56800"+"0000000000000000"+"0000000000000000"+"00000002"+"00000003", hex.EncodeToString(b[:40]))
+	for id, key := range []string{"T#k1", "T#k2"} {
+		hash := keyHash(key)
+		require.Equal(t, uint32(id+1), binary.BigEndian.Uint32(b[40+hash%50*4:]))
+		require.Equal(t, indexEntry{hash: hash}, entryAt(b[40+200+(id+1)*20:]))
+	}
+}
+
+// FuzzRecoverSegment writes anything into the log behind good records, and into
+// the queue. Whatever it is, opening does not panic, keeps the good records,
+// and a second opening finds what the first one left.
+func FuzzRecoverSegment(f *testing.F) {
+	rec, _ := message.AppendRecord(nil, newMessage("T", 0, "fuzz"))
+	message.PatchRecord(rec, 3, 516, 1_700_000_000_000)
+	f.Add(rec, []byte{}, uint16(0), true)
+	f.Add([]byte("\x00\x00\x10\x00\xcb\xd4\x31\x94"), make([]byte, 40), uint16(20), true)
+	f.Add([]byte{}, []byte("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"), uint16(40), false)
+	f.Fuzz(func(t *testing.T, tail, units []byte, at uint16, crashed bool) {
+		fsys, cfg, bodies := filled(t, 3)
+		log := "/store/commitlog/00000000000000000000"
+		end := int64(0)
+		for b := readFile(t, fsys, log); message.RecordMagic(b[end:]) == message.MagicV1; {
+			end += int64(message.RecordSize(b[end:]))
+		}
+		overwrite(t, fsys, log, end, tail[:min(len(tail), 4000)])
+		if crashed {
+			makeFile(t, fsys, "/store/abort", 0)
+			room := int64(400) - int64(at)%400
+			overwrite(t, fsys, "/store/consumequeue/T/0/00000000000000000000", int64(at)%400, units[:min(int64(len(units)), room)])
+		}
+		s, err := Open(cfg, newDeps(fsys))
+		if err != nil {
+			var corrupt *CorruptError
+			require.True(t, errors.As(err, &corrupt), err)
+			return
+		}
+		require.Equal(t, bodies, readAll(t, s, "T", 0)[:len(bodies)])
+		mustPut(t, s, newMessage("T", 0, "after"))
+		got := readAll(t, s, "T", 0)
+		require.Equal(t, "after", got[len(got)-1])
+		s = newStore(t, fsys.Clone(), cfg)
+		require.Equal(t, got, readAll(t, s, "T", 0))
+	})
+}
