@@ -52,7 +52,7 @@ func TestManyCallsShareOneConnection(t *testing.T) {
 func TestBothSidesCallOverOneConnection(t *testing.T) {
 	f := startServer(t)
 	mux := NewMux(zerolog.Nop())
-	Handle(mux, codeEcho, NewLane("l", 10, false), func(_ context.Context, _ *Call, req *echoHeader) (*echoHeader, error) {
+	Handle(mux, codeEcho, NewLane("l", 100, false), func(_ context.Context, _ *Call, req *echoHeader) (*echoHeader, error) {
 		return &echoHeader{Text: "<" + req.Text + ">"}, nil
 	})
 	c := f.client(mux)

@@ -6,6 +6,7 @@ package remoting
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"sync"
 
 	"rocketd/protocol"
@@ -43,9 +44,10 @@ func Handle[Req, Resp any](m *Mux, code int32, lane *Lane, h Handler[Req, Resp],
 	out := protocol.CodecOf[Resp]("rmq")
 	spare := sync.Pool{New: func() any { return new(Req) }}
 	m.add(&route{
-		code: code,
-		name: protocol.RequestName(code),
-		lane: lane,
+		code:  code,
+		name:  protocol.RequestName(code),
+		label: strconv.Itoa(int(code)),
+		lane:  lane,
 		run: func(ctx context.Context, c *Call) error {
 			req := spare.Get().(*Req)
 			if err := in.Decode(c.req.Fields, req); err != nil {

@@ -42,6 +42,7 @@ type Mux struct {
 type route struct {
 	code   int32
 	name   string
+	label  string // the code as text
 	lane   *Lane
 	run    func(ctx context.Context, c *Call) error // decodes, calls the handler, encodes the header
 	encode func(c *Call, header any) error          // encodes the header of a late answer

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"rocketd/protocol"
@@ -240,9 +241,20 @@ func (c *conn) serveOnLane(call *Call) {
 
 // serveCall is the goroutine of a call on a lane.
 func (c *conn) serveCall(call *Call) {
+	growStack(0)
 	lane, held := call.route.lane, call.held
 	finished := c.mux.serve(c.ctx, call)
 	c.retire(call, lane, held, finished)
+}
+
+// growStack makes a new goroutine's stack large enough for a usual handler while there is nothing on it to be copied.
+// Growing it later was a fifth of the processor time of a JSON request on a lane; a handler that needs no more than the
+// first 2 KiB pays some 0.5 us for it.
+//
+//go:noinline
+func growStack(i int) byte {
+	var room [4 << 10]byte
+	return room[i]
 }
 
 // proceed is the goroutine of a call that an inline handler detached.
@@ -250,13 +262,17 @@ func (c *conn) proceed(call *Call, lane *Lane, fn func() (any, error)) {
 	c.retire(call, lane, 0, call.proceed(fn))
 }
 
-// retire ends a goroutine of a lane: first the place in the lane is free, then the answer is written.
+// retire ends a goroutine of a lane: first the place in the lane is free, then the answer is written. Others at work for
+// the same connection go first, so that one write takes their answers too; that halves the processor time per request.
 func (c *conn) retire(call *Call, lane *Lane, held int64, finished bool) {
 	if finished {
 		call.recycle()
 	}
 	lane.leave()
 	c.letGo(held)
+	if c.users.Load() > 2 { // more than the reader and this goroutine
+		runtime.Gosched()
+	}
 	c.flush()
 	c.leave()
 }

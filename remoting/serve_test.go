@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -404,4 +405,24 @@ func TestRegisteringACodeTwicePanics(t *testing.T) {
 	require.Panics(t, func() {
 		Handle(f.mux, 500, nil, func(context.Context, *Call, *struct{}) (*struct{}, error) { return nil, nil })
 	})
+}
+
+func TestTheServerIsACollector(t *testing.T) {
+	f := startServer(t)
+	r := f.raw()
+	r.WriteFrame(request(codeEcho, 1, "", nil))
+	r.ReadFrame()
+	registry := prometheus.NewPedanticRegistry()
+	require.NoError(t, registry.Register(f.server))
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	got := make(map[string]float64)
+	for _, family := range families {
+		for _, m := range family.Metric {
+			got[family.GetName()] += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+		}
+	}
+	require.Equal(t, 1.0, got["rocketd_remoting_connections"])
+	require.Equal(t, 1.0, got["rocketd_remoting_requests_total"])
+	require.Contains(t, got, "rocketd_remoting_lane_busy")
 }
