@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"rocketd/internal/invariant"
 	"rocketd/protocol/message"
 	"rocketd/store/vfs"
 )
@@ -140,6 +141,9 @@ func BenchmarkGet(b *testing.B) {
 
 // TestPutAllocs keeps the promise of at most one allocation a message.
 func TestPutAllocs(t *testing.T) {
+	if invariant.On {
+		t.Skip("the race detector allocates")
+	}
 	cfg := smallConfig(t.TempDir())
 	cfg.CommitLogFileSize = 64 << 20
 	cfg.QueueTailMaxUnits = 1 << 20

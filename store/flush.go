@@ -139,19 +139,30 @@ func (s *Store) flushLog() error {
 	return err
 }
 
-// flushQueues syncs queue files with at least leastBytes unsynced. When nothing
-// unsynced is left, queues and index are durable up to the dispatched mark.
+// flushQueues syncs queue files with at least leastBytes unsynced. When those
+// are all, queues and index are durable up to the dispatched mark of the
+// beginning.
 func (s *Store) flushQueues(leastBytes int64) error {
-	d := &s.dispatch
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	allClean := true
-	err := s.queues.each(func(q *queue) error {
-		clean, err := q.files.sync(leastBytes)
-		allClean = allClean && clean
-		return err
+	var jobs []syncJob
+	all := true
+	s.dispatch.mu.Lock()
+	doneMs := s.dispatch.doneMs
+	_ = s.queues.each(func(q *queue) error {
+		var ofQueue bool
+		jobs, ofQueue = q.files.takeUnsynced(jobs, leastBytes)
+		all = all && ofQueue
+		return nil
 	})
-	if err == nil && s.index != nil && allClean {
+	if s.index != nil {
+		s.check.setIndex(s.index.fullMs)
+	}
+	s.dispatch.mu.Unlock()
+
+	var err error
+	for i := 0; err == nil && i < len(jobs); i++ {
+		err = jobs[i].run()
+	}
+	if err == nil && s.index != nil && all {
 		err = s.index.sync()
 	}
 	if err != nil {
@@ -159,11 +170,8 @@ func (s *Store) flushQueues(leastBytes int64) error {
 		s.fail(err)
 		return err
 	}
-	if allClean {
-		s.check.setLogics(d.doneMs)
-	}
-	if s.index != nil {
-		s.check.setIndex(s.index.fullMs)
+	if all {
+		s.check.setLogics(doneMs)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"path"
 	"strconv"
@@ -228,9 +229,19 @@ func (x *keyIndex) nextName() (string, error) {
 	return path.Join(x.dir, stamp), nil
 }
 
+// sync makes the newest file durable; the others are.
 func (x *keyIndex) sync() error {
-	if n := len(x.files); n > 0 {
-		return x.files[n-1].sync()
+	x.mu.Lock()
+	n := len(x.files)
+	if n == 0 || !x.files[n-1].dirt {
+		x.mu.Unlock()
+		return nil
+	}
+	f := x.files[n-1]
+	f.dirt = false
+	x.mu.Unlock()
+	if err := f.file.Sync(); !errors.Is(err, fs.ErrClosed) { // closed: a truncation removed it
+		return err
 	}
 	return nil
 }

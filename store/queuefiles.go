@@ -281,34 +281,44 @@ func (f *queueFiles) clear() error {
 	return nil
 }
 
-// sync makes files durable that have at least leastBytes unsynced. It reports
-// whether nothing unsynced is left.
-func (f *queueFiles) sync(leastBytes int64) (clean bool, err error) {
-	clean = true
+// syncJob is a file that has to be made durable, taken under the dispatch lock
+// and done without it: syncs are slow and the dispatcher must go on.
+type syncJob struct {
+	files *queueFiles
+	file  *queueFile
+	name  bool // its directory entry, too
+}
+
+// takeUnsynced appends the files that have at least leastBytes unsynced, and
+// says whether that is all that is unsynced. Under the dispatch lock.
+func (f *queueFiles) takeUnsynced(jobs []syncJob, leastBytes int64) ([]syncJob, bool) {
+	all := true
 	for _, q := range *f.list.Load() {
-		if !q.dirty {
-			continue
+		switch {
+		case !q.dirty:
+		case q.bytes < leastBytes:
+			all = false
+		default:
+			jobs = append(jobs, syncJob{f, q, !q.named})
+			q.dirty, q.bytes, q.named = false, 0, true
 		}
-		if q.bytes < leastBytes {
-			clean = false
-			continue
-		}
-		file, err := f.open(q, vfs.ReadWrite)
-		if err != nil {
-			return false, err
-		}
-		if err := file.Sync(); err != nil {
-			return false, err
-		}
-		if !q.named {
-			if err := f.syncName(); err != nil {
-				return false, err
-			}
-			q.named = true
-		}
-		q.dirty, q.bytes = false, 0
 	}
-	return clean, nil
+	return jobs, all
+}
+
+// run syncs the file; one that was removed since needs it no more.
+func (j syncJob) run() error {
+	file, err := j.files.open(j.file, vfs.ReadWrite)
+	if err == nil {
+		err = file.Sync()
+	}
+	if err == nil && j.name {
+		err = j.files.syncName()
+	}
+	if errors.Is(err, fs.ErrClosed) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // syncName makes the names of the queue's directory durable, and those of the

@@ -167,6 +167,9 @@ func (s *Store) release() {
 	if s.index != nil {
 		_ = s.index.close()
 	}
+	if s.check != nil {
+		_ = s.check.close()
+	}
 	_ = s.lock.Close()
 }
 
