@@ -75,8 +75,8 @@ func (c *ServerConfig) Validate() error {
 	positive("serverWriteTimeoutSeconds", int64(c.WriteTimeoutSeconds))
 	positive("serverMaxPendingBytesPerConnection", c.MaxPendingBytes)
 	positive("serverMaxParkedPerConnection", int64(c.MaxParked))
-	if c.MaxFrameBytes < 1024 {
-		errs = append(errs, fmt.Errorf("serverMaxFrameBytes must be at least 1024, not %d", c.MaxFrameBytes))
+	if c.MaxFrameBytes < 1024 || c.MaxFrameBytes > protocol.MaxFrameBytes {
+		errs = append(errs, fmt.Errorf("serverMaxFrameBytes must be from 1024 to %d, not %d", protocol.MaxFrameBytes, c.MaxFrameBytes))
 	}
 	if c.DrainTimeoutMs < 0 || c.ShutdownWaitSeconds < 0 {
 		errs = append(errs, errors.New("serverDrainTimeoutMillis and shutdownWaitTimeSeconds must not be negative"))

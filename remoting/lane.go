@@ -20,7 +20,8 @@ type Lane struct {
 	refused atomic.Uint64
 }
 
-// NewLane returns a lane that admits at most limit requests at a time; an inline lane ignores the limit.
+// NewLane returns a lane that admits at most limit requests at a time; 0 means any number. On an inline lane only the
+// detached ones count.
 func NewLane(name string, limit int, inline bool) *Lane {
 	return &Lane{name: name, limit: int64(limit), inline: inline}
 }
@@ -36,7 +37,7 @@ func (l *Lane) Refused() uint64 { return l.refused.Load() }
 
 // admit takes a place; the caller gives it back with leave.
 func (l *Lane) admit() bool {
-	if l.busy.Add(1) > l.limit {
+	if l.busy.Add(1) > l.limit && l.limit > 0 {
 		l.busy.Add(-1)
 		l.refused.Add(1)
 		return false

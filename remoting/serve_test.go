@@ -426,3 +426,27 @@ func TestTheServerIsACollector(t *testing.T) {
 	require.Equal(t, 1.0, got["rocketd_remoting_requests_total"])
 	require.Contains(t, got, "rocketd_remoting_lane_busy")
 }
+
+func TestALaneWithoutALimitRefusesNothing(t *testing.T) {
+	l := NewLane("any", 0, true)
+	for range 1000 {
+		require.True(t, l.admit())
+	}
+	require.Equal(t, "any", l.Name())
+}
+
+func TestConfigurationsThatCannotWorkAreRefused(t *testing.T) {
+	good := DefaultServerConfig()
+	require.NoError(t, good.Validate())
+	for key, spoil := range map[string]func(*ServerConfig){
+		"serverChannelMaxIdleTimeSeconds":    func(c *ServerConfig) { c.MaxIdleSeconds = 0 },
+		"serverMaxConnections":               func(c *ServerConfig) { c.MaxConnections = -1 },
+		"serverMaxFrameBytes":                func(c *ServerConfig) { c.MaxFrameBytes = 17 << 20 },
+		"serverMaxPendingBytesPerConnection": func(c *ServerConfig) { c.MaxPendingBytes = 0 },
+		"serverDrainTimeoutMillis":           func(c *ServerConfig) { c.DrainTimeoutMs = -1 },
+	} {
+		c := DefaultServerConfig()
+		spoil(&c)
+		require.ErrorContains(t, c.Validate(), key)
+	}
+}
