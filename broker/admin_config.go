@@ -12,6 +12,7 @@ package broker
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"strings"
 	"sync"
@@ -106,18 +107,26 @@ func applyChanges(cfg *Config, changes map[string]string) error {
 		changeable, known := hot[key]
 		switch {
 		case !known:
-			return protocol.Errorf(protocol.NoPermission, "there is no configuration key %q; the nearest is %q", printable(key), settings.Nearest(cfg, key))
+			return unknownKey(cfg, key)
 		case !changeable:
 			return protocol.Errorf(protocol.NoPermission, "%s cannot be changed while the broker runs: change the configuration file and restart", key)
 		}
 		if err := settings.Set(cfg, key, value); err != nil {
-			return protocol.Errorf(protocol.InvalidParameter, "%s=%s: %v", key, value, err)
+			return protocol.Errorf(protocol.InvalidParameter, "%v", err)
 		}
 	}
 	if err := cfg.Validate(); err != nil {
 		return protocol.Errorf(protocol.InvalidParameter, "%v", err)
 	}
 	return nil
+}
+
+func unknownKey(cfg *Config, key string) error {
+	text := fmt.Sprintf("there is no configuration key %q", printable(key))
+	if nearest := settings.Nearest(cfg, key); nearest != "" {
+		text += ", did you mean " + nearest + "?"
+	}
+	return protocol.Errorf(protocol.NoPermission, "%s", text)
 }
 
 // persistChanges rewrites the changed lines of the file that the broker was started with, and no

@@ -154,7 +154,8 @@ func (b *Broker) joinConsumers(client session.Client, beat *protocol.Heartbeat) 
 	repeat = beat.HeartbeatFingerprint == 0
 	rejectPull := b.cfg.Load().RejectPullConsumerEnable
 	for _, data := range beat.ConsumerDataSet {
-		if rejectPull && data.ConsumeType == protocol.ConsumeActively {
+		_, known := b.groups.Get(data.GroupName)
+		if !known || rejectPull && data.ConsumeType == protocol.ConsumeActively {
 			continue
 		}
 		without := beat.WithoutSub && beat.HeartbeatFingerprint != 0
@@ -175,7 +176,8 @@ func (b *Broker) joinConsumers(client session.Client, beat *protocol.Heartbeat) 
 }
 
 // createForConsumers creates, in one write each, the groups of a heartbeat and their retry topics.
-// Names that are not allowed create nothing; their clients learn it when they pull, as with Java.
+// A group that does not exist after that, because of its name or of the configuration, is passed
+// over; its clients learn it when they pull, as with Java.
 func (b *Broker) createForConsumers(consumers []protocol.ConsumerData) error {
 	var groups []*protocol.GroupConfig
 	for _, data := range consumers {

@@ -41,6 +41,8 @@ func TestNamesThatAreNotAllowedCreateNothing(t *testing.T) {
 		b.mustAsk(protocol.HeartBeat, "", heartbeatBody("cid1", name, 0, false, "T1"))
 		_, ok := b.findGroup(name)
 		require.False(t, ok, name)
+		_, ok = b.consumers.Group(name)
+		require.False(t, ok, name)
 	}
 	all, after := b.topics.All()
 	require.Equal(t, []any{topics, before}, []any{all, after})
