@@ -29,7 +29,7 @@ func brokerCommand() *cobra.Command {
 		}
 		return p.run(func(ctx context.Context) error {
 			g := run.NewGroup(ctx)
-			if err := p.serveMessages(g, 0, cfg); err != nil {
+			if err := p.serveMessages(g, 0, cfg, o.file); err != nil {
 				return err
 			}
 			return g.Wait()
@@ -69,10 +69,10 @@ func (o *options) brokerConfig(p *process) (cfg broker.Config, printed bool, err
 	return cfg, false, checkServers(cfg.NamesrvAddr)
 }
 
-// serveMessages starts a Broker as a stage of g.
-func (p *process) serveMessages(g *run.Group, stage int, cfg broker.Config) error {
+// serveMessages starts a Broker as a stage of g. file is where changes of its configuration at run time are kept.
+func (p *process) serveMessages(g *run.Group, stage int, cfg broker.Config, file string) error {
 	cfg.Serialize = p.serialize
-	b, err := broker.New(cfg, broker.Deps{Log: p.log, Host: thisHost()})
+	b, err := broker.New(cfg, broker.Deps{Log: p.log, Host: thisHost(), ConfigFile: file})
 	if err != nil {
 		return err
 	}

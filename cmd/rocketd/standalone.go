@@ -54,7 +54,7 @@ func standaloneCommand() *cobra.Command {
 				case <-ctx.Done():
 					return nil
 				case <-n.Ready():
-					return p.serveMessages(g, stageBroker, cfg)
+					return p.serveMessages(g, stageBroker, cfg, o.file)
 				}
 			})
 			return g.Wait()
