@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // UPDATE_AND_CREATE_SUBSCRIPTIONGROUP(200), GET_ALL_SUBSCRIPTIONGROUP_CONFIG(201),
-// GET_CONSUME_STATS(208), UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST(225). Sent by tools.
+// GET_CONSUME_STATS(208), UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST(225), GET_SUBSCRIPTIONGROUP_CONFIG(352).
+// Sent by tools.
 // Java: AdminBrokerProcessor.
-// Outcomes: Success; InvalidParameter for names and numbers; SystemError for attributes.
+// Outcomes: Success; InvalidParameter for names and numbers; SystemError for attributes; 352:
+// SubscriptionGroupNotExist.
 // Deviations: Java takes any number of retry queues; a list that has one bad group creates none here.
 
 package broker
@@ -82,6 +84,15 @@ func (b *Broker) allGroupConfig(_ context.Context, c *remoting.Call, req *protoc
 		SubscriptionGroupTable: page(groups, req.GroupSeq, req.MaxGroupNum, req.DataVersion, version),
 	}
 	return &protocol.GroupConfigTableResult{TotalGroupNum: &total}, answerJSON(c, body)
+}
+
+// groupConfig answers with one group's settings. As in Java, asking creates a group that may be created.
+func (b *Broker) groupConfig(_ context.Context, c *remoting.Call, req *protocol.GetGroupConfigHeader) (*protocol.Empty, error) {
+	cfg, ok := b.findGroup(req.Group)
+	if !ok {
+		return nil, protocol.Errorf(protocol.SubscriptionGroupNotExist, "No group in this broker")
+	}
+	return nil, answerJSON(c, cfg)
 }
 
 // consumeStats answers how far a group is behind, for the topics asked for or all that it has

@@ -55,6 +55,9 @@ func (b *Broker) runtimeStore() map[string]string {
 		log = filepath.Join(b.cfg.Load().StorePathRootDir, "commitlog")
 	}
 	ratio, capacity := b.diskUsage(log)
+	if marks.Appended == 0 {
+		marks.Min = -1 // as Java says of a log without a file
+	}
 	return map[string]string{
 		"commitLogMinOffset":              decimal(marks.Min),
 		"commitLogMaxOffset":              decimal(marks.Appended),

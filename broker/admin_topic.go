@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // UPDATE_AND_CREATE_TOPIC(17), UPDATE_AND_CREATE_TOPIC_LIST(18), GET_ALL_TOPIC_CONFIG(21),
-// GET_TOPIC_STATS_INFO(202), DELETE_TOPIC_IN_BROKER(215). Sent by tools. Java: AdminBrokerProcessor.
+// GET_TOPIC_STATS_INFO(202), DELETE_TOPIC_IN_BROKER(215), GET_TOPIC_CONFIG(351). Sent by tools.
+// Java: AdminBrokerProcessor.
 // Outcomes: Success; InvalidParameter for names, system topics and numbers; SystemError for
-// attributes; 202: TopicNotExist.
+// attributes; 202, 351: TopicNotExist.
 // Deviations: Java takes any number of queues, any permission, and any name to delete; a list
 // that has one bad topic creates none here.
 
@@ -196,6 +197,15 @@ func page[T any](table map[string]T, seq, limit *int32, asked *string, version p
 		part[name] = table[name]
 	}
 	return part
+}
+
+// topicConfig answers with one topic's settings, which 5.x tools ask for before 202.
+func (b *Broker) topicConfig(_ context.Context, c *remoting.Call, req *protocol.GetTopicConfigHeader) (*protocol.Empty, error) {
+	cfg, ok := b.topics.Get(req.Topic)
+	if !ok {
+		return nil, protocol.Errorf(protocol.TopicNotExist, "No topic in this broker. topic: %s", req.Topic)
+	}
+	return nil, answerJSON(c, cfg)
 }
 
 // topicStats answers with the offsets of a topic's queues.

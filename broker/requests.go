@@ -73,11 +73,13 @@ func (b *Broker) requests() *remoting.Mux {
 	remoting.Handle(m, protocol.GetAllTopicConfig, l.admin, b.allTopicConfig)
 	remoting.Handle(m, protocol.GetTopicStatsInfo, l.admin, b.topicStats)
 	remoting.Handle(m, protocol.DeleteTopicInBroker, l.admin, b.deleteTopic)
+	remoting.Handle(m, protocol.GetTopicConfig, l.admin, b.topicConfig)
 
 	// admin_group.go
 	remoting.Handle(m, protocol.UpdateAndCreateSubscriptionGroup, l.admin, b.createGroup)
 	remoting.Handle(m, protocol.UpdateAndCreateSubscriptionGroupList, l.admin, b.createGroupList)
 	remoting.Handle(m, protocol.GetAllSubscriptionGroupConfig, l.admin, b.allGroupConfig)
+	remoting.Handle(m, protocol.GetSubscriptionGroupConfig, l.admin, b.groupConfig)
 
 	// admin_client.go, admin_stats.go
 	remoting.Handle(m, protocol.GetConsumerConnectionList, l.admin, b.consumerConnection)

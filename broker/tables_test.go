@@ -282,7 +282,15 @@ func TestTopicStats(t *testing.T) {
 		`{"brokerName":"broker-a","queueId":1,"topic":"T"}:{"lastUpdateTimestamp":1700000000000,"maxOffset":1,"minOffset":0}},`+
 		`"topicPutTps":0.0}`, string(answer.Body))
 	require.Nil(t, answer.Fields)
-	b.requireAnswers([]question{{"unknown", protocol.GetTopicStatsInfo, "topic=nope", "", 17, "topic[nope] not exist"}})
+	answer = b.mustAsk(protocol.GetTopicConfig, "topic=T", "")
+	require.Equal(t, `{"attributes":{},"order":false,"perm":6,"readQueueNums":1,"topicFilterType":"SINGLE_TAG","topicName":"T","topicSysFlag":0,"writeQueueNums":2}`, string(answer.Body))
+	require.Nil(t, answer.Fields)
+	b.requireAnswers([]question{
+		{"202 unknown", protocol.GetTopicStatsInfo, "topic=nope", "", 17, "topic[nope] not exist"},
+		{"351 unknown", protocol.GetTopicConfig, "topic=nope", "", 17, "No topic in this broker. topic: nope"},
+		{"352 bad name", protocol.GetSubscriptionGroupConfig, "group=../x", "", 26, "No group in this broker"},
+		{"352 new", protocol.GetSubscriptionGroupConfig, "group=new", "", 0, ""},
+	})
 }
 
 func TestCreateGroupAnswers(t *testing.T) {
