@@ -34,6 +34,7 @@ type installation struct {
 	t          *testing.T
 	root, home string
 	namesrv    string
+	broker     string
 	brokerConf string
 }
 
@@ -100,6 +101,11 @@ type server struct {
 // start runs a server script until its boot line is on the terminal.
 func (in *installation) start(script string, args ...string) *server {
 	cmd := in.command(context.Background(), nil, script, args...)
+	return in.untilBoot(cmd, script)
+}
+
+// untilBoot starts a server and waits for its boot line.
+func (in *installation) untilBoot(cmd *exec.Cmd, name string) *server {
 	out, err := cmd.StdoutPipe()
 	require.NoError(in.t, err)
 	errs := &strings.Builder{}
@@ -110,10 +116,11 @@ func (in *installation) start(script string, args ...string) *server {
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), "boot success") {
+			go func() { _, _ = io.Copy(io.Discard, out) }() // it must not block on a full pipe
 			return s
 		}
 	}
-	in.t.Fatalf("%s ended without its boot line: %s", script, errs)
+	in.t.Fatalf("%s ended without its boot line: %s", name, errs)
 	return nil
 }
 
@@ -177,13 +184,20 @@ func (in *installation) stored() (sum int) {
 	return sum
 }
 
+// startServers starts both servers with configuration files of their own.
+func (in *installation) startServers() *server {
+	_, port, err := net.SplitHostPort(in.namesrv)
+	require.NoError(in.t, err)
+	in.start("mqnamesrv", "-c", in.write("namesrv.conf", "listenPort="+port+"\n"))
+	brokerPort := freePort(in.t)
+	in.broker = fmt.Sprintf("127.0.0.1:%d", brokerPort)
+	in.brokerConf = in.write("broker.conf", fmt.Sprintf("brokerName=broker-a\nbrokerIP1=127.0.0.1\nlistenPort=%d\n", brokerPort))
+	return in.start("mqbroker", "-n", in.namesrv, "-c", in.brokerConf)
+}
+
 func TestQuickstart(t *testing.T) {
 	in := newInstallation(t)
-	_, port, err := net.SplitHostPort(in.namesrv)
-	require.NoError(t, err)
-	in.start("mqnamesrv", "-c", in.write("namesrv.conf", "listenPort="+port+"\n"))
-	in.brokerConf = in.write("broker.conf", fmt.Sprintf("brokerName=broker-a\nbrokerIP1=127.0.0.1\nlistenPort=%d\n", freePort(t)))
-	broker := in.start("mqbroker", "-n", in.namesrv, "-c", in.brokerConf)
+	broker := in.startServers()
 
 	in.produce(nil)
 	in.consume(nil, 1000)
