@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command javapeer runs one Java NameServer and Broker for all test processes of a run: it writes their address to the
+// file that it is given, and ends them when its standard input ends.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"rocketd/conformance/target"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "javapeer:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	if len(os.Args) != 2 {
+		return errors.New("usage: javapeer FILE")
+	}
+	c, err := target.Start(target.Java, target.Options{})
+	if err != nil {
+		return err
+	}
+	if err := c.Publish(os.Args[1]); err != nil {
+		return errors.Join(err, c.Close(false))
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, c.Close(false))
+}

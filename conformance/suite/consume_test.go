@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package suite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/apache/rocketmq-client-go/v2/consumer"
+	"github.com/apache/rocketmq-client-go/v2/primitive"
+	"github.com/apache/rocketmq-client-go/v2/producer"
+	"github.com/stretchr/testify/require"
+
+	"rocketd/conformance/target"
+)
+
+// Two consumers of a group share the queues; the end of one gives its queues to the other.
+func TestClustering(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const first, second = 400, 200
+		topic, group, p := newTopic(t, c, 4), unique(t, "group"), newProducer(t, c)
+		a, b := newInbox(), newInbox()
+		newConsumer(t, c, group, topic, everything, a.consume)
+		leaving := newConsumer(t, c, group, topic, everything, b.consume)
+		sent := 0
+		send := func(n int) {
+			for range n {
+				_, err := p.SendSync(context.Background(), newMessage(topic, sent))
+				require.NoError(t, err)
+				sent++
+			}
+		}
+		send(first)
+		// Whoever has been given queues late, after a client's own rebalance, gets what is sent then.
+		eventually(t, "both consumers at work", func() bool {
+			if a.different() == 0 || b.different() == 0 {
+				send(4)
+				return false
+			}
+			return true
+		})
+		require.NoError(t, leaving.Shutdown())
+		send(second)
+		eventually(t, "every message at one of the two", func() bool { return together(a, b) == sent })
+		mustHoldOnce(t, c, topic, sent)
+	})
+}
+
+func together(boxes ...*inbox) int {
+	all := map[string]bool{}
+	for _, b := range boxes {
+		for _, m := range b.all() {
+			all[string(m.Body)] = true
+		}
+	}
+	return len(all)
+}
+
+func TestBroadcast(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const count = 100
+		topic, group, p := newTopic(t, c, 4), unique(t, "group"), newProducer(t, c)
+		a, b := newInbox(), newInbox()
+		newConsumer(t, c, group, topic, everything, a.consume, consumer.WithConsumerModel(consumer.BroadCasting))
+		newConsumer(t, c, group, topic, everything, b.consume, consumer.WithConsumerModel(consumer.BroadCasting))
+		mustSend(t, p, topic, count)
+		eventually(t, "every message at both", func() bool { return a.different() == count && b.different() == count })
+	})
+}
+
+func TestTags(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const rounds = 50
+		topic, p := newTopic(t, c, 4), newProducer(t, c)
+		tags := []string{"TagA", "TagB", "TagC", ""}
+		for i := range rounds * len(tags) {
+			m := newMessage(topic, i)
+			if tag := tags[i%len(tags)]; tag != "" {
+				m.WithTag(tag)
+			}
+			_, err := p.SendSync(context.Background(), m)
+			require.NoError(t, err)
+		}
+		got, all := newInbox(), newInbox()
+		newConsumer(t, c, unique(t, "group"), topic, consumer.MessageSelector{Type: consumer.TAG, Expression: "TagA || TagC"}, got.consume)
+		newConsumer(t, c, unique(t, "group"), topic, consumer.MessageSelector{Type: consumer.TAG, Expression: "*"}, all.consume)
+		eventually(t, "the tagged messages", func() bool { return got.different() == 2*rounds })
+		eventually(t, "all messages", func() bool { return all.different() == len(tags)*rounds })
+		for _, m := range got.all() {
+			require.Contains(t, []string{"TagA", "TagC"}, m.GetTags())
+		}
+	})
+}
+
+// Messages with one sharding key stay in order, also when another member of the group takes their queue over.
+func TestOrderly(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const orders, steps = 10, 30
+		topic, group := newTopic(t, c, 4), unique(t, "group")
+		p := newProducer(t, c, producer.WithQueueSelector(producer.NewHashQueueSelector()))
+		var mu sync.Mutex
+		seen := map[string][]string{}
+		consume := func(_ context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, m := range messages {
+				seen[m.GetShardingKey()] = append(seen[m.GetShardingKey()], m.GetProperty("step"))
+			}
+			return consumer.ConsumeSuccess, nil
+		}
+		send := func(from, to int) {
+			for step := from; step < to; step++ {
+				for order := range orders {
+					m := newMessage(topic, step*orders+order).WithShardingKey(fmt.Sprintf("order%d", order))
+					m.WithProperty("step", fmt.Sprint(step))
+					_, err := p.SendSync(context.Background(), m)
+					require.NoError(t, err)
+				}
+			}
+		}
+		seenUpTo := func(step int) func() bool {
+			return func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, got := range seen {
+					if !slices.Contains(got, fmt.Sprint(step-1)) {
+						return false
+					}
+				}
+				return len(seen) == orders
+			}
+		}
+		send(0, steps/2)
+		first := newConsumer(t, c, group, topic, everything, consume, consumer.WithConsumerOrder(true))
+		eventually(t, "the first half of every order", seenUpTo(steps/2))
+		require.NoError(t, first.Shutdown(), "which unlocks its queues")
+		send(steps/2, steps)
+		newConsumer(t, c, group, topic, everything, consume, consumer.WithConsumerOrder(true))
+		eventually(t, "every step of every order", seenUpTo(steps))
+		var want []string
+		for step := range steps {
+			want = append(want, fmt.Sprint(step))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for order, got := range seen {
+			// A queue that changes hands may be begun again at the last committed offset, never passed over.
+			require.Equal(t, want, withoutRepeats(got), order)
+		}
+	})
+}
+
+func withoutRepeats(steps []string) []string {
+	var once []string
+	seen := map[string]bool{}
+	for _, s := range steps {
+		if !seen[s] {
+			seen[s] = true
+			once = append(once, s)
+		}
+	}
+	return once
+}
+
+// prepareGroup lets a consumer of the group come and go, so that its retry topic has a route before the test begins:
+// the Go client looks for it at its start and then only every 30 s.
+func prepareGroup(t *testing.T, c *target.Cluster, group, topic string) {
+	pc := newConsumer(t, c, group, topic, everything, newInbox().consume)
+	require.NoError(t, c.WaitRoute("%RETRY%"+group))
+	require.NoError(t, pc.Shutdown())
+}
+
+func TestRetryAfterFailure(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const count = 20
+		topic, group, p := newTopic(t, c, 2), unique(t, "group"), newProducer(t, c)
+		prepareGroup(t, c, group, topic)
+		done := newInbox()
+		var mu sync.Mutex
+		tries := map[string][]int32{}
+		newConsumer(t, c, group, topic, everything, func(_ context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, m := range messages {
+				tries[string(m.Body)] = append(tries[string(m.Body)], m.ReconsumeTimes)
+				if m.ReconsumeTimes < 2 {
+					return consumer.ConsumeRetryLater, nil
+				}
+				done.take(m)
+			}
+			return consumer.ConsumeSuccess, nil
+		})
+		for i := range count {
+			_, err := p.SendSync(context.Background(), newMessage(topic, i).WithTag("TagR"))
+			require.NoError(t, err)
+		}
+		eventually(t, "every message after two failures", func() bool { return done.different() == count })
+		for _, m := range done.all() {
+			require.Equal(t, topic, m.Topic)
+			require.Equal(t, "TagR", m.GetTags())
+			require.EqualValues(t, 2, m.ReconsumeTimes)
+			require.NotEmpty(t, m.GetProperty(primitive.PropertyOriginMessageId))
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for body, times := range tries {
+			require.Equal(t, []int32{0, 1, 2}, times, body)
+		}
+	})
+}
+
+func TestDeadLetters(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const count = 10
+		topic, group, p := newTopic(t, c, 2), unique(t, "group"), newProducer(t, c)
+		prepareGroup(t, c, group, topic)
+		mustSend(t, p, topic, count)
+		newConsumer(t, c, group, topic, everything, func(context.Context, ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
+			return consumer.ConsumeRetryLater, nil
+		}, consumer.WithMaxReconsumeTimes(1))
+		dead := "%DLQ%" + group
+		require.NoError(t, c.WaitRoute(dead))
+		records := stored(t, c, dead, count)
+		require.Equal(t, count, len(records)) //nolint:testifylint // Len prints all of them
+		sent := bodies(t, c, topic, count)
+		for _, r := range records {
+			require.Contains(t, sent, string(r.Body))
+			origin, _ := r.Property("RETRY_TOPIC")
+			require.Equal(t, topic, origin)
+		}
+	})
+}
+
+// A consumer that ends in order commits its offsets, and its successor begins there.
+func TestOffsetsAreKept(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const count, queues = 100, 4
+		topic, group, p := newTopic(t, c, queues), unique(t, "group"), newProducer(t, c)
+		mustSend(t, p, topic, count)
+		first := newInbox()
+		pc := newConsumer(t, c, group, topic, everything, first.consume)
+		eventually(t, "all messages", func() bool { return first.different() == count })
+		require.NoError(t, pc.Shutdown())
+		eventually(t, "all offsets", func() bool { return committed(t, c, group, topic) == count })
+
+		second := newInbox()
+		newConsumer(t, c, group, topic, everything, second.consume)
+		m := newMessage(topic, count)
+		_, err := p.SendSync(context.Background(), m)
+		require.NoError(t, err)
+		eventually(t, "the new message", func() bool { return second.different() > 0 })
+		require.Equal(t, string(m.Body), string(second.all()[0].Body), "nothing comes twice")
+	})
+}
+
+// committed adds up a group's offsets.
+func committed(t *testing.T, c *target.Cluster, group, topic string) (sum int64) {
+	queues, err := c.Queues(topic)
+	require.NoError(t, err)
+	for queue := range queues {
+		offset, err := c.Committed(group, topic, queue)
+		require.NoError(t, err)
+		sum += max(offset, 0)
+	}
+	return sum
+}
