@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"unicode"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/consumer"
@@ -21,6 +22,7 @@ import (
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 	"github.com/stretchr/testify/require"
 
+	"rocketd/conformance/report"
 	"rocketd/conformance/target"
 )
 
@@ -50,9 +52,28 @@ func each(t *testing.T, test func(t *testing.T, c *target.Cluster)) {
 	for _, kind := range chosen {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
+			enter(t, kind)
 			test(t, shared.Get(t, kind))
 		})
 	}
+}
+
+// enter puts the scenario into the compatibility tables: its row is the test's name, in words.
+func enter(t *testing.T, kind target.Kind) {
+	test, _, _ := strings.Cut(strings.TrimPrefix(t.Name(), "Test"), "/")
+	report.Test(t, report.Features, inWords(test), "go on "+string(kind))
+}
+
+// inWords turns SendOneWay into "send one way".
+func inWords(name string) string {
+	var words strings.Builder
+	for i, r := range name {
+		if unicode.IsUpper(r) && i > 0 {
+			words.WriteByte(' ')
+		}
+		words.WriteRune(unicode.ToLower(r))
+	}
+	return words.String()
 }
 
 // eachAlone runs test against a cluster of its own, whose servers it may end. Java takes half a minute for each end,
@@ -66,6 +87,7 @@ func eachAlone(t *testing.T, o target.Options, kinds []target.Kind, test func(t 
 			if kind == wanted {
 				t.Run(string(kind), func(t *testing.T) {
 					t.Parallel()
+					enter(t, kind)
 					test(t, target.New(t, kind, o))
 				})
 			}
