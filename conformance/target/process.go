@@ -130,8 +130,8 @@ func binary(home, script string, args ...string) (running, error) {
 	return spawn(cmd, filepath.Join(home, script+".out"))
 }
 
-// javaLib is the class path of the Java servers, fetched once a machine.
-var javaLib = sync.OnceValues(func() (string, error) {
+// JavaLib is the class path of the Java servers, fetched once a machine.
+var JavaLib = sync.OnceValues(func() (string, error) {
 	dir, err := root()
 	if err != nil {
 		return "", err
@@ -163,7 +163,7 @@ func javaBroker(home, file string) (running, error) {
 }
 
 func java(home, out, heap, class string, args ...string) (running, error) {
-	lib, err := javaLib()
+	lib, err := JavaLib()
 	if err != nil {
 		return nil, err
 	}
