@@ -41,7 +41,7 @@ func (b *Broker) putOutcome(err error) error {
 		return protocol.Errorf(code, "[PC_SYNCHRONIZED]broker busy, start flow control for a while")
 	case protocol.ServiceNotAvailable:
 		return protocol.Errorf(code, "service not available now. It may be caused by one of the following reasons: "+
-			"the broker's disk is full [%s], messages are put to the slave, message store has been shut down, etc.", b.diskUtil())
+			"the broker's disk is full [%s], messages are put to the slave, message store has been shut down, etc. The cause: %s", b.diskUtil(), err)
 	}
 	return err
 }
@@ -52,21 +52,9 @@ func (b *Broker) illegal() error {
 		"msg body length limit %dB, msg properties length limit 32KB.", b.cfg.Load().MaxMessageSize)
 }
 
-// diskUtil prints the used share of the store's partition. Queues and index lie
-// under the root, the log may lie elsewhere.
+// diskUtil prints the used shares of the store's partitions. Queues and index
+// lie under the root, the log may lie elsewhere.
 func (b *Broker) diskUtil() string {
-	cfg := b.cfg.Load()
-	used := func(dir string) float64 {
-		usage, err := b.fs.Usage(dir)
-		if err != nil {
-			return -1
-		}
-		return usage.UsedRatio()
-	}
-	root := used(cfg.StorePathRootDir)
-	log := root
-	if cfg.StorePathCommitLog != "" {
-		log = used(cfg.StorePathCommitLog)
-	}
+	log, root := b.store.DiskUsed()
 	return fmt.Sprintf("CL: %5.2f CQ: %5.2f INDEX: %5.2f", log, root, root)
 }

@@ -75,6 +75,11 @@ func (b *Broker) requests() *remoting.Mux {
 	remoting.Handle(m, protocol.DeleteTopicInBroker, l.admin, b.deleteTopic)
 	remoting.Handle(m, protocol.GetTopicConfig, l.admin, b.topicConfig)
 
+	// clean.go
+	remoting.Handle(m, protocol.CleanExpiredConsumeQueue, l.admin, b.cleanExpiredQueues)
+	remoting.Handle(m, protocol.CleanUnusedTopic, l.admin, b.cleanUnusedTopics)
+	remoting.Handle(m, protocol.DeleteExpiredCommitLog, l.admin, b.deleteExpiredCommitLog)
+
 	// admin_group.go
 	remoting.Handle(m, protocol.UpdateAndCreateSubscriptionGroup, l.admin, b.createGroup)
 	remoting.Handle(m, protocol.UpdateAndCreateSubscriptionGroupList, l.admin, b.createGroupList)

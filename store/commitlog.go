@@ -10,6 +10,8 @@ package store
 
 import (
 	"encoding/binary"
+	"path"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -19,7 +21,7 @@ import (
 
 type commitLog struct {
 	fs       vfs.FS
-	dir      string
+	paths    *logPaths
 	fileSize int64
 	step     int64
 	pwrite   bool
@@ -37,17 +39,23 @@ type commitLog struct {
 // load opens all files of the directory. Java pre-allocates the file after the
 // current one and may leave an empty one last; both are fine.
 func (l *commitLog) load() error {
-	if err := l.fs.MkdirAll(l.dir); err != nil {
+	if err := l.paths.make(l.fs); err != nil {
 		return err
 	}
-	bases, err := listOffsetFiles(l.fs, l.dir, l.fileSize, "mappedFileSizeCommitLog", false)
+	files, err := findOffsetFiles(l.fs, l.paths.all())
+	if err != nil {
+		return err
+	}
+	l.fileSize = foundFileSize(files, l.fileSize, 1, minSegmentBytes)
+	files, err = listOffsetFiles(l.fs, files, l.fileSize, "mappedFileSizeCommitLog", false)
 	if err != nil {
 		return err
 	}
 	var segs []*segment
 	l.segs.Store(&segs)
-	for _, base := range bases {
-		s, err := openSegment(l.fs, l.dir, base, l.fileSize, l.pwrite)
+	for i, f := range files {
+		readOnly := i < len(files)-1 && slices.Contains(l.paths.read, f.dir)
+		s, err := openSegment(l.fs, f.name(), f.offset, l.fileSize, l.pwrite, readOnly)
 		if err != nil {
 			l.close()
 			return err
@@ -154,7 +162,7 @@ func (l *commitLog) grow(base int64) (*segment, error) {
 			return nil, err
 		}
 	}
-	s, err := createSegment(l.fs, l.dir, base, l.fileSize, l.pwrite)
+	s, err := createSegment(l.fs, l.paths.place(base, l.fileSize), base, l.fileSize, l.pwrite)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +185,7 @@ func (l *commitLog) settle(s *segment) error {
 	if err := s.file.Sync(); err != nil {
 		return err
 	}
-	if err := l.fs.SyncDir(l.dir); err != nil {
+	if err := l.fs.SyncDir(path.Dir(s.name)); err != nil {
 		return err
 	}
 	s.named.Store(true)
@@ -232,7 +240,7 @@ func (l *commitLog) cut(end int64) error {
 		segs[i].unpin()
 	}
 	if keep < len(segs) {
-		if err := l.fs.SyncDir(l.dir); err != nil {
+		if err := l.paths.syncNames(l.fs); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// minSegmentBytes is the least size of a commit-log file.
+const minSegmentBytes = 1024
+
 // FlushDiskType says whether a put waits for the disk.
 type FlushDiskType int
 
@@ -70,8 +73,10 @@ func (r *Role) UnmarshalText(b []byte) error {
 // key says otherwise, as in Java's file.
 type Config struct {
 	StorePathRootDir   string `conf:"storePathRootDir,static"`
-	StorePathCommitLog string `conf:"storePathCommitLog,static"` // empty: commitlog under the root
+	StorePathCommitLog string `conf:"storePathCommitLog,static"` // several with ',' between; empty: commitlog under the root
 	StoreType          string `conf:"storeType,static"`
+
+	ReadOnlyCommitLogStorePaths string `conf:"readOnlyCommitLogStorePaths,static"` // they get no new files
 
 	CommitLogFileSize    int64 `conf:"mappedFileSizeCommitLog,static"`
 	ConsumeQueueFileSize int64 `conf:"mappedFileSizeConsumeQueue,static"`
@@ -101,6 +106,10 @@ type Config struct {
 	DiskSpaceWarningLevelRatio  int    `conf:"diskSpaceWarningLevelRatio,hot"`
 	CleanFileForciblyEnable     bool   `conf:"cleanFileForciblyEnable,hot"`
 	CleanResourceInterval       int    `conf:"cleanResourceInterval,hot"`
+
+	DeleteCommitLogFilesInterval    int `conf:"deleteCommitLogFilesInterval,hot"`
+	DeleteConsumeQueueFilesInterval int `conf:"deleteConsumeQueueFilesInterval,hot"`
+	DeleteFileBatchMax              int `conf:"deleteFileBatchMax,hot"`
 
 	MaxMessageSize               int  `conf:"maxMessageSize,hot"`
 	MaxTopicLength               int  `conf:"maxTopicLength,hot"`
@@ -166,6 +175,9 @@ func DefaultConfig() Config {
 		DiskSpaceWarningLevelRatio:        90,
 		CleanFileForciblyEnable:           true,
 		CleanResourceInterval:             10000,
+		DeleteCommitLogFilesInterval:      100,
+		DeleteConsumeQueueFilesInterval:   100,
+		DeleteFileBatchMax:                10,
 		MaxMessageSize:                    4 << 20,
 		MaxTopicLength:                    127,
 		AutoMessageVersionOnTopicLen:      true,
@@ -202,9 +214,7 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("storePathRootDir is empty")
 	case c.StoreType != "default":
 		return fmt.Errorf("storeType=%s is not supported, only default", c.StoreType)
-	case strings.Contains(c.StorePathCommitLog, ","):
-		return fmt.Errorf("storePathCommitLog=%s names several paths, which is not supported", c.StorePathCommitLog)
-	case c.CommitLogFileSize < 1024 || c.CommitLogFileSize > 1<<31-1:
+	case c.CommitLogFileSize < minSegmentBytes || c.CommitLogFileSize > 1<<31-1:
 		return fmt.Errorf("mappedFileSizeCommitLog=%d is not between 1024 and 2147483647", c.CommitLogFileSize)
 	case c.ConsumeQueueFileSize < unitBytes || c.ConsumeQueueFileSize > 1<<31-1:
 		return fmt.Errorf("mappedFileSizeConsumeQueue=%d is not between %d and 2147483647", c.ConsumeQueueFileSize, unitBytes)
@@ -220,7 +230,30 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("commitLogWritePath=%s is neither mmap nor pwrite", c.CommitLogWritePath)
 	}
 	_, err := c.DelayLevels()
+	if err == nil {
+		_, err = c.deleteHours()
+	}
+	if err == nil {
+		err = c.validatePaths()
+	}
 	return err
+}
+
+// deleteHours is deleteWhen taken apart. Hours that no day has are never
+// reached, which is how some switch deletion by age off.
+func (c *Config) deleteHours() ([]int, error) {
+	var hours []int
+	for _, text := range strings.Split(c.DeleteWhen, ";") {
+		if text = strings.TrimSpace(text); text == "" && strings.Contains(c.DeleteWhen, ";") {
+			continue
+		}
+		hour, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("deleteWhen=%s: %q is not an hour of the day", c.DeleteWhen, text)
+		}
+		hours = append(hours, hour)
+	}
+	return hours, nil
 }
 
 // DelayLevels is messageDelayLevel taken apart: element 0 is level 1.

@@ -2,9 +2,8 @@
 
 // The flusher: makes the log durable, on a timer (ASYNC_FLUSH) or as soon as
 // somebody waits (SYNC_FLUSH: all who wait share one sync), then queues and
-// index, and records in the checkpoint how far that is. The housekeeper watches
-// the disk's room. Java: FlushRealTimeService, GroupCommitService,
-// FlushConsumeQueueService, CleanCommitLogService.
+// index, and records in the checkpoint how far that is. Java:
+// FlushRealTimeService, GroupCommitService, FlushConsumeQueueService.
 
 package store
 
@@ -185,34 +184,4 @@ func (s *Store) flushAll() error {
 		return err
 	}
 	return s.check.save(s.deps.FS)
-}
-
-// keepHouse looks at the disk's room every cleanResourceInterval.
-func (s *Store) keepHouse(ctx context.Context) error {
-	tick := s.deps.Clock.NewTicker(ms(s.config().CleanResourceInterval))
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.Chan():
-			s.checkDisk()
-		}
-	}
-}
-
-// checkDisk stops taking messages above diskSpaceWarningLevelRatio and takes
-// them again below it.
-func (s *Store) checkDisk() {
-	usage, err := s.deps.FS.Usage(s.log.dir)
-	if err != nil {
-		s.deps.Log.Warn().Err(err).Msg("the disk's free room is not known")
-		return
-	}
-	limit := float64(min(max(s.config().DiskSpaceWarningLevelRatio, 35), 90)) / 100
-	full := usage.UsedRatio() > limit
-	if s.diskFull.Swap(full) != full {
-		s.deps.Log.Warn().Float64("used", usage.UsedRatio()).Float64("limit", limit).Bool("full", full).
-			Msg("disk room has crossed the warning level")
-	}
 }

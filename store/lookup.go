@@ -110,10 +110,14 @@ func (s *Store) DeleteTopic(topic string) error {
 	if !message.SafeName(topic) {
 		return ErrMessageIllegal
 	}
+	return s.deleteQueues(topic, func(*queue) bool { return true })
+}
+
+func (s *Store) deleteQueues(topic string, match func(q *queue) bool) error {
 	s.dispatch.mu.Lock()
 	defer s.dispatch.mu.Unlock()
 	s.log.mu.Lock()
-	queues := s.queues.remove(topic)
+	queues := s.queues.remove(topic, match)
 	isGone := func(q *queue) bool { return q.deleted }
 	for _, q := range queues {
 		q.deleted = true
@@ -131,8 +135,17 @@ func (s *Store) DeleteTopic(topic string) error {
 	if len(queues) == 0 {
 		return nil
 	}
-	if err := vfs.RemoveAll(s.deps.FS, path.Join(s.queues.dir, topic)); err != nil {
-		return err
+	topicDir := path.Join(s.queues.dir, topic)
+	if len(s.queues.topic(topic)) == 0 {
+		if err := vfs.RemoveAll(s.deps.FS, topicDir); err != nil {
+			return err
+		}
+		return s.deps.FS.SyncDir(s.queues.dir)
 	}
-	return s.deps.FS.SyncDir(s.queues.dir)
+	for _, q := range queues {
+		if err := vfs.RemoveAll(s.deps.FS, q.files.dir); err != nil {
+			return err
+		}
+	}
+	return s.deps.FS.SyncDir(topicDir)
 }

@@ -23,7 +23,7 @@ func (s *Store) Stats() Stats {
 		PutCount: s.puts.count.Load(), PutBytes: s.puts.bytes.Load(),
 		GetFound: s.gets.found.Load(), GetMiss: s.gets.miss.Load(), GetMessages: s.gets.messages.Load(),
 	}
-	if usage, err := s.deps.FS.Usage(s.log.dir); err == nil {
+	if usage, _, err := s.log.paths.usage(s.deps.FS); err == nil {
 		st.CommitLogUsedRatio = usage.UsedRatio()
 	}
 	return st
@@ -42,6 +42,8 @@ func (s *Store) metrics() []prometheus.Collector {
 		counter("rocketd_store_get_found_total", "Reads that found messages.", s.gets.found.Load),
 		counter("rocketd_store_get_miss_total", "Reads that found none.", s.gets.miss.Load),
 		counter("rocketd_store_get_messages_total", "Messages read.", s.gets.messages.Load),
+		gauge("rocketd_store_min_offset_bytes", "Begin of the commit log.", s.log.minOffset),
+		counter("rocketd_store_deleted_files_total", "Commit-log files deleted for their age or for room.", s.deletedFiles.Load),
 		gauge("rocketd_store_appended_offset_bytes", "End of the commit log.", s.log.appended.Load),
 		gauge("rocketd_store_flushed_offset_bytes", "End of the durable part of the commit log.", s.log.flushed.Load),
 		gauge("rocketd_store_dispatch_behind_bytes", "Log not yet in queue files and index.", s.DispatchBehind),

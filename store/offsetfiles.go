@@ -1,64 +1,109 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Directories of fixed-size files that are named by their start offset, as the
-// commit log and the consume queues have. Java: MappedFileQueue.doLoad.
+// commit log, the consume queues and the extension units have. The files of
+// one log may lie in several directories. Java: MappedFileQueue.doLoad.
 
 package store
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 
 	"rocketd/store/vfs"
 )
 
-// listOffsetFiles returns the start offsets, ascending. An empty last file is
-// removed. A wrong size or a hole between files is an error that names the
-// file and the key; with repair, files from the first empty or missing one on
-// are removed instead, because recovery writes them again.
-func listOffsetFiles(fsys vfs.FS, dir string, size int64, key string, repair bool) ([]int64, error) {
-	infos, err := fsys.List(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	var files []vfs.Info
-	for _, info := range infos {
-		if !info.Dir {
-			files = append(files, info)
+// offsetFile is one file found in a directory.
+type offsetFile struct {
+	dir, base string
+	offset    int64 // -1: the name is none
+	size      int64
+}
+
+func (f offsetFile) name() string { return path.Join(f.dir, f.base) }
+
+// findOffsetFiles returns the files of the directories, by name. A missing
+// directory has none; sub-directories are passed over.
+func findOffsetFiles(fsys vfs.FS, dirs []string) ([]offsetFile, error) {
+	var files []offsetFile
+	for _, dir := range dirs {
+		infos, err := fsys.List(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, info := range infos {
+			if info.Dir {
+				continue
+			}
+			offset, err := strconv.ParseInt(info.Name, 10, 64)
+			if err != nil || len(info.Name) != 20 {
+				offset = -1
+			}
+			files = append(files, offsetFile{dir, info.Name, offset, info.Size})
 		}
 	}
-	var bases []int64
-	for i, info := range files {
-		name := path.Join(dir, info.Name)
-		base, err := strconv.ParseInt(info.Name, 10, 64)
-		if err != nil || len(info.Name) != 20 {
-			return nil, fmt.Errorf("%s: the name is not a 20-digit offset", name)
+	slices.SortFunc(files, func(a, b offsetFile) int {
+		return cmp.Or(cmp.Compare(a.base, b.base), cmp.Compare(a.dir, b.dir))
+	})
+	return files, nil
+}
+
+// foundFileSize is the size of the files that are there, if all agree on one
+// and are named after it; configured otherwise, and then listOffsetFiles says
+// what is wrong. It is a multiple of unit and not below least.
+func foundFileSize(files []offsetFile, configured, unit, least int64) int64 {
+	size := int64(0)
+	for _, f := range files {
+		switch {
+		case f.size == 0:
+		case f.size%unit != 0, f.size < least, size != 0 && f.size != size, f.offset < 0, f.offset%f.size != 0:
+			return configured
+		default:
+			size = f.size
 		}
-		follows := i == 0 || base == bases[i-1]+size
-		if info.Size == 0 && (i == len(files)-1 || repair) || !follows && repair {
-			return bases, removeOffsetFiles(fsys, dir, files[i:])
+	}
+	if size == 0 {
+		return configured
+	}
+	return size
+}
+
+// listOffsetFiles checks the files found and returns those that hold data,
+// ascending. An empty last file is removed. A wrong size, a hole between files
+// or the same file twice is an error that names the file and the key; with
+// repair, files from the first empty or missing one on are removed instead,
+// because recovery writes them again.
+func listOffsetFiles(fsys vfs.FS, files []offsetFile, size int64, key string, repair bool) ([]offsetFile, error) {
+	for i, f := range files {
+		if f.offset < 0 {
+			return nil, fmt.Errorf("%s: the name is not a 20-digit offset", f.name())
 		}
-		if info.Size != size {
-			return nil, fmt.Errorf("%s has %d bytes, but %s=%d; the key may not change once the store has files", name, info.Size, key, size)
+		if i > 0 && f.offset == files[i-1].offset {
+			return nil, fmt.Errorf("%s and %s are the same part of the log: remove the one that is not wanted", files[i-1].name(), f.name())
+		}
+		follows := i == 0 || f.offset == files[i-1].offset+size
+		if f.size == 0 && (i == len(files)-1 || repair) || !follows && repair {
+			return files[:i], removeOffsetFiles(fsys, files[i:])
+		}
+		if f.size != size {
+			return nil, fmt.Errorf("%s has %d bytes, but %s=%d; the key may not change once the store has files", f.name(), f.size, key, size)
 		}
 		if !follows {
-			return nil, fmt.Errorf("%s does not follow %s: files of %s=%d are missing between them", name, segmentName(bases[i-1]), key, size)
+			return nil, fmt.Errorf("%s does not follow %s: files of %s=%d are missing between them", f.name(), files[i-1].base, key, size)
 		}
-		bases = append(bases, base)
 	}
-	return bases, nil
+	return files, nil
 }
 
 // removeOffsetFiles removes the last files of a directory, the newest first.
-func removeOffsetFiles(fsys vfs.FS, dir string, files []vfs.Info) error {
+func removeOffsetFiles(fsys vfs.FS, files []offsetFile) error {
 	for i := len(files) - 1; i >= 0; i-- {
-		if err := fsys.Remove(path.Join(dir, files[i].Name)); err != nil {
+		if err := fsys.Remove(files[i].name()); err != nil {
 			return err
 		}
 	}

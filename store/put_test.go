@@ -207,11 +207,11 @@ func TestFullDisk(t *testing.T) {
 		// The queue's files need room, too.
 		require.ErrorIs(t, s.dispatchAll(), syscall.ENOSPC)
 		require.Equal(t, want, readAll(t, s, "T", 0))
-		s.checkDisk()
+		s.checkDisk(s.config())
 		require.ErrorIs(t, put(), errDiskFull)
 
 		fsys.SetCapacity(0)
-		s.checkDisk()
+		s.checkDisk(s.config())
 		for range 100 {
 			require.NoError(t, put())
 		}

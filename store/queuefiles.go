@@ -44,14 +44,18 @@ func newQueueFiles(fsys vfs.FS, dir string, size int64) *queueFiles {
 }
 
 func (f *queueFiles) load(repair bool) error {
-	bases, err := listOffsetFiles(f.fs, f.dir, f.size, "mappedFileSizeConsumeQueue", repair)
+	found, err := findOffsetFiles(f.fs, []string{f.dir})
 	if err != nil {
 		return err
 	}
-	list := make([]*queueFile, 0, len(bases))
-	for _, base := range bases {
+	f.size = foundFileSize(found, f.size, unitBytes, unitBytes)
+	if found, err = listOffsetFiles(f.fs, found, f.size, "mappedFileSizeConsumeQueue", repair); err != nil {
+		return err
+	}
+	list := make([]*queueFile, 0, len(found))
+	for _, file := range found {
 		// After a crash nothing is known to be durable, not even what is read.
-		list = append(list, &queueFile{base: base, named: !repair, dirty: repair})
+		list = append(list, &queueFile{base: file.offset, named: !repair, dirty: repair})
 	}
 	f.list.Store(&list)
 	return nil

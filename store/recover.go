@@ -33,6 +33,7 @@ func (s *Store) load() error {
 	if err := s.log.load(); err != nil {
 		return err
 	}
+	s.adoptSizes()
 	if err := s.queues.load(crashed); err != nil {
 		return err
 	}
@@ -385,7 +386,7 @@ func (r *recovery) refuseLoss(end int64, stop error) error {
 			return nil
 		}
 		if stop == nil {
-			stop = &CorruptError{File: r.s.log.dir, Offset: end, Err: errors.New("the log ends here")}
+			stop = &CorruptError{File: r.s.log.paths.first(), Offset: end, Err: errors.New("the log ends here")}
 		}
 		return fmt.Errorf("%w; a consume queue knows of records up to %d, so the commit log is damaged", stop, r.queued)
 	}
@@ -430,7 +431,7 @@ func (r *recovery) finish(end int64) error {
 	}
 	if r.crashed {
 		l.flushed.Store(min(r.from, end)) // what the page cache has is not yet on the disk
-		if err := errors.Join(l.sync(end), l.fs.SyncDir(l.dir)); err != nil {
+		if err := errors.Join(l.sync(end), l.paths.syncNames(l.fs)); err != nil {
 			return err
 		}
 	}

@@ -63,14 +63,6 @@ func makeFile(t testing.TB, fsys vfs.FS, name string, size int64) {
 func TestSizeMismatch(t *testing.T) {
 	fsys, cfg, _ := filled(t, 200)
 	other := cfg
-	other.CommitLogFileSize *= 2
-	err := openFail(t, fsys, other)
-	require.ErrorContains(t, err, "mappedFileSizeCommitLog=16384")
-	require.ErrorContains(t, err, "/store/commitlog/00000000000000000000 has 8192 bytes")
-	other = cfg
-	other.ConsumeQueueFileSize *= 2
-	require.ErrorContains(t, openFail(t, fsys, other), "mappedFileSizeConsumeQueue")
-	other = cfg
 	other.MaxIndexNum *= 2
 	require.ErrorContains(t, openFail(t, fsys, other), "maxIndexNum")
 	makeFile(t, fsys, "/store/commitlog/stranger", 5)

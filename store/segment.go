@@ -44,13 +44,16 @@ func createSegment(fsys vfs.FS, dir string, base, size int64, pwrite bool) (*seg
 }
 
 // openSegment opens an existing file, whose size has been checked.
-func openSegment(fsys vfs.FS, dir string, base, size int64, pwrite bool) (*segment, error) {
-	name := path.Join(dir, segmentName(base))
-	f, err := fsys.Open(name, vfs.ReadWrite)
+func openSegment(fsys vfs.FS, name string, base, size int64, pwrite, readOnly bool) (*segment, error) {
+	flag := vfs.ReadWrite
+	if readOnly {
+		flag = vfs.ReadOnly
+	}
+	f, err := fsys.Open(name, flag)
 	if err != nil {
 		return nil, err
 	}
-	s, err := mapSegment(f, name, base, size, pwrite)
+	s, err := mapSegment(f, name, base, size, pwrite || readOnly)
 	if err != nil {
 		return nil, err
 	}

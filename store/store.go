@@ -82,8 +82,12 @@ type Store struct {
 
 	closed   atomic.Bool
 	failure  atomic.Pointer[error] // a disk error that writing cannot go on after
-	diskFull atomic.Bool           // diskSpaceWarningLevelRatio is exceeded
-	startMs  int64
+	diskFull atomic.Pointer[error] // why no message is taken: a partition is full
+
+	manualCleans atomic.Int32 // cleanings that ignore deleteWhen, asked for by DeleteExpired
+	deletedFiles atomic.Int64
+	cleanedBelow int64 // housekeeper only: queues and index have nothing of the log below
+	startMs      int64
 
 	dirty   []*queue     // under the append lock: queues with units to write
 	pending atomic.Int64 // units in tails that are not in the files
@@ -122,16 +126,12 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		memory = vfs.PhysicalMemory()
 	}
 	root := cfg.StorePathRootDir
-	logDir := cfg.StorePathCommitLog
-	if logDir == "" {
-		logDir = path.Join(root, "commitlog")
-	}
 	queueFileSize := (cfg.ConsumeQueueFileSize + unitBytes - 1) / unitBytes * unitBytes
 	s := &Store{
 		deps: deps, root: root, delays: delays,
 		memory: memory,
 		log: &commitLog{
-			fs: deps.FS, dir: logDir, fileSize: cfg.CommitLogFileSize, step: cfg.CommitLogAllocateStep,
+			fs: deps.FS, paths: newLogPaths(&cfg), fileSize: cfg.CommitLogFileSize, step: cfg.CommitLogAllocateStep,
 			pwrite: cfg.CommitLogWritePath == "pwrite",
 		},
 		queues:    newQueueTable(deps.FS, path.Join(root, "consumequeue"), queueFileSize),
@@ -155,7 +155,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		s.release()
 		return nil, err
 	}
-	s.checkDisk()
+	s.checkDisk(s.config())
 	s.register(deps.Metrics)
 	return s, nil
 }
@@ -219,8 +219,22 @@ func (s *Store) SetConfig(cfg Config) error {
 	if err := cfg.Validate(); err != nil {
 		return err
 	}
+	cfg.CommitLogFileSize = s.log.fileSize
 	s.cfg.Store(&cfg)
 	return nil
+}
+
+// adoptSizes takes over the size that the files of the log have; the key counts
+// for a new log only.
+func (s *Store) adoptSizes() {
+	cfg := *s.config()
+	if cfg.CommitLogFileSize == s.log.fileSize {
+		return
+	}
+	s.deps.Log.Warn().Int64("mappedFileSizeCommitLog", cfg.CommitLogFileSize).Int64("found", s.log.fileSize).
+		Msg("the commit log's files have another size than configured, which is kept")
+	cfg.CommitLogFileSize = s.log.fileSize
+	s.cfg.Store(&cfg)
 }
 
 func (s *Store) nowMs() int64 { return s.deps.Clock.Now().UnixMilli() }
@@ -235,8 +249,6 @@ func (s *Store) failed() error {
 	return nil
 }
 
-var errDiskFull = errors.New("diskSpaceWarningLevelRatio is exceeded")
-
 // writeable says why no message can be taken, nil when one can.
 func (s *Store) writeable() error {
 	if s.closed.Load() {
@@ -245,8 +257,8 @@ func (s *Store) writeable() error {
 	if err := s.failed(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotWriteable, err)
 	}
-	if s.diskFull.Load() {
-		return fmt.Errorf("%w: %w", ErrNotWriteable, errDiskFull)
+	if full := s.diskFull.Load(); full != nil {
+		return fmt.Errorf("%w: %w", ErrNotWriteable, *full)
 	}
 	return nil
 }

@@ -80,16 +80,25 @@ func (t *queueTable) ensure(topic string, id int32) (*queue, error) {
 	return q, nil
 }
 
-// remove takes a topic out and returns its queues.
-func (t *queueTable) remove(topic string) map[int32]*queue {
+// remove takes queues of a topic out and returns them.
+func (t *queueTable) remove(topic string, match func(q *queue) bool) map[int32]*queue {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	p := t.shard(topic)
-	queues := (*p.Load())[topic]
 	topics := maps.Clone(*p.Load())
-	delete(topics, topic)
+	removed, kept := map[int32]*queue{}, map[int32]*queue{}
+	for id, q := range topics[topic] {
+		if match(q) {
+			removed[id] = q
+		} else {
+			kept[id] = q
+		}
+	}
+	if topics[topic] = kept; len(kept) == 0 {
+		delete(topics, topic)
+	}
 	p.Store(&topics)
-	return queues
+	return removed
 }
 
 // topics returns the names of all topics, sorted.

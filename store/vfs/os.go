@@ -92,7 +92,9 @@ func (osFS) Usage(dir string) (Usage, error) {
 		return Usage{}, &os.PathError{Op: "statfs", Path: dir, Err: err}
 	}
 	block := int64(st.Bsize) //nolint:unconvert // its type differs between systems
-	return Usage{Total: int64(st.Blocks) * block, Free: int64(st.Bavail) * block}, nil
+	// What only root may use counts neither as used nor as free, as in df and Java.
+	used := int64(st.Blocks) - int64(st.Bfree)
+	return Usage{Total: (used + int64(st.Bavail)) * block, Free: int64(st.Bavail) * block}, nil
 }
 
 // locks are the files this process holds. POSIX record locks do not exclude
