@@ -115,6 +115,9 @@ func (c *checkpoint) save(fsys vfs.FS) error {
 	return nil
 }
 
+// saveCheckpoint records how far log, queues and index are durable.
+func (s *Store) saveCheckpoint() error { return s.check.save(s.deps.FS) }
+
 func (c *checkpoint) close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -43,7 +43,7 @@ func newKeyIndex(fsys vfs.FS, dir string, cfg *Config, now func() time.Time) *ke
 
 // load opens the files. After a crash one of size 0 was just being made.
 func (x *keyIndex) load(crashed bool) error {
-	if err := x.fs.MkdirAll(x.dir); err != nil {
+	if err := vfs.MkdirAllSync(x.fs, x.dir); err != nil {
 		return err
 	}
 	infos, err := x.fs.List(x.dir)

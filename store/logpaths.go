@@ -105,7 +105,7 @@ func (p *logPaths) markFull(fsys vfs.FS, limit float64) {
 // make creates the directories that new files go to.
 func (p *logPaths) make(fsys vfs.FS) error {
 	for _, dir := range p.write {
-		if err := fsys.MkdirAll(dir); err != nil {
+		if err := vfs.MkdirAllSync(fsys, dir); err != nil {
 			return err
 		}
 	}

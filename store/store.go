@@ -30,6 +30,9 @@ import (
 type Host struct {
 	PID         int
 	MemoryBytes int64 // physical memory; 0: ask the system
+	// BootID names this start of the system: as long as it is the same, what
+	// was written and not synced is still there. Empty: ask the system.
+	BootID string
 }
 
 // Deps are the store's surroundings. OnArrive is called outside the append
@@ -142,7 +145,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	s.cfg.Store(&cfg)
 	s.log.segs.Store(&[]*segment{})
 	s.startMs = s.nowMs()
-	if err := deps.FS.MkdirAll(root); err != nil {
+	if err := vfs.MkdirAllSync(deps.FS, root); err != nil {
 		return nil, err
 	}
 	if s.lock, err = deps.FS.Lock(path.Join(root, "lock")); err != nil {

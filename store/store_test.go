@@ -46,12 +46,21 @@ func newMessage(topic string, queueID int32, body string) *message.Message {
 }
 
 func newDeps(fsys vfs.FS) Deps {
-	return Deps{FS: fsys, Clock: clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000)), Log: zerolog.Nop(), Host: Host{PID: 7}}
+	return Deps{FS: fsys, Clock: clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000)), Log: zerolog.Nop(), Host: Host{PID: 7, BootID: "the test's"}}
 }
 
 func newStore(t testing.TB, fsys vfs.FS, cfg Config) *Store {
 	t.Helper()
-	s, err := Open(cfg, newDeps(fsys))
+	return newStoreAfter(t, fsys, cfg, "")
+}
+
+// newStoreAfter opens a store on a machine that has been started anew when boot
+// is not empty.
+func newStoreAfter(t testing.TB, fsys vfs.FS, cfg Config, boot string) *Store {
+	t.Helper()
+	deps := newDeps(fsys)
+	deps.Host.BootID = "the test's" + boot
+	s, err := Open(cfg, deps)
 	require.NoError(t, err)
 	return s
 }

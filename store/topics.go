@@ -31,7 +31,8 @@ type queueTable struct {
 	fileSize int64
 
 	seed   maphash.Seed
-	mu     sync.Mutex // adding and removing
+	mu     sync.Mutex               // adding and removing
+	all    atomic.Pointer[[]*queue] // in the order of their making; appended to and replaced under mu
 	shards [topicShards]atomic.Pointer[map[string]map[int32]*queue]
 }
 
@@ -40,6 +41,7 @@ func newQueueTable(fsys vfs.FS, dir string, fileSize int64) *queueTable {
 	for i := range t.shards {
 		t.shards[i].Store(&map[string]map[int32]*queue{})
 	}
+	t.all.Store(&[]*queue{})
 	return t
 }
 
@@ -77,6 +79,8 @@ func (t *queueTable) ensure(topic string, id int32) (*queue, error) {
 	queues[id] = q
 	topics[topic] = queues
 	p.Store(&topics)
+	all := append(*t.all.Load(), q)
+	t.all.Store(&all)
 	return q, nil
 }
 
@@ -98,6 +102,8 @@ func (t *queueTable) remove(topic string, match func(q *queue) bool) map[int32]*
 		delete(topics, topic)
 	}
 	p.Store(&topics)
+	all := slices.DeleteFunc(slices.Clone(*t.all.Load()), func(q *queue) bool { return removed[q.id] == q })
+	t.all.Store(&all)
 	return removed
 }
 
@@ -113,15 +119,11 @@ func (t *queueTable) topics() []string {
 	return names
 }
 
-// each calls fn for every queue until it fails.
+// each calls fn for every queue until it fails, in the order of their making.
 func (t *queueTable) each(fn func(q *queue) error) error {
-	for i := range t.shards {
-		for _, queues := range *t.shards[i].Load() {
-			for _, q := range queues {
-				if err := fn(q); err != nil {
-					return err
-				}
-			}
+	for _, q := range *t.all.Load() {
+		if err := fn(q); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -129,7 +131,7 @@ func (t *queueTable) each(fn func(q *queue) error) error {
 
 // load opens the queues that the directory has and finds their bounds.
 func (t *queueTable) load(repair bool) error {
-	if err := t.fs.MkdirAll(t.dir); err != nil {
+	if err := vfs.MkdirAllSync(t.fs, t.dir); err != nil {
 		return err
 	}
 	topics, err := t.fs.List(t.dir)

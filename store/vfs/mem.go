@@ -3,7 +3,7 @@
 // A file system in memory that knows what is durable. Pages written since the
 // last Sync keep what they were before, names changed since the last SyncDir
 // keep their order; CrashClone draws one of the states that a power loss could
-// leave. Directories themselves are durable at once.
+// leave.
 
 package vfs
 
@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand"
 	"path"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -30,18 +32,20 @@ type Mem struct {
 	dirs     map[string]bool
 	files    map[string]*memNode // as the process sees them
 	durable  map[string]*memNode // as they are after a crash
+	durDirs  map[string]bool     // directories that are there after a crash
 	pending  map[string][]memOp  // directory -> changes since its SyncDir
 	locked   map[string]bool
 	capacity int64 // bytes of pages that may be allocated, 0 means no limit
 	used     int64
 	clockMs  int64
+	fault    atomic.Pointer[func(op Op) error]
 }
 
 // memOp is one change of a directory: names taken away, names put there.
 type memOp struct {
 	remove string
 	add    string
-	node   *memNode
+	node   *memNode // nil: add is a directory
 }
 
 type memNode struct {
@@ -49,6 +53,7 @@ type memNode struct {
 	size      int64            //
 	synced    int64            // size at the last Sync
 	undo      map[int64][]byte // page -> its contents at the last Sync
+	lost      map[int64][]byte // page -> its durable contents, when a Sync failed to write it
 	allocated map[int64]bool   // pages that have a block
 	mapped    int
 	modMs     int64
@@ -58,6 +63,7 @@ type memNode struct {
 func NewMem() *Mem {
 	return &Mem{
 		dirs: map[string]bool{"/": true, ".": true}, files: map[string]*memNode{}, durable: map[string]*memNode{},
+		durDirs: map[string]bool{"/": true, ".": true},
 		pending: map[string][]memOp{}, locked: map[string]bool{},
 	}
 }
@@ -90,9 +96,15 @@ func notExist(op, name string) error {
 }
 
 func (m *Mem) Open(name string, flag Flag) (File, error) {
+	if err := m.mayOpen(name, flag); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name = path.Clean(name)
+	if m.dirs[name] {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: syscall.EISDIR}
+	}
 	n := m.files[name]
 	if n == nil {
 		if flag == ReadOnly || flag == ReadWrite || !m.dirs[path.Dir(name)] {
@@ -110,7 +122,7 @@ func (m *Mem) Open(name string, flag Flag) (File, error) {
 
 // change applies a directory operation and remembers it until SyncDir.
 func (m *Mem) change(op memOp) {
-	apply(m.files, op)
+	apply(m.files, m.dirs, op)
 	dir := path.Dir(op.add)
 	if op.add == "" {
 		dir = path.Dir(op.remove)
@@ -118,16 +130,24 @@ func (m *Mem) change(op memOp) {
 	m.pending[dir] = append(m.pending[dir], op)
 }
 
-func apply(files map[string]*memNode, op memOp) {
+func apply(files map[string]*memNode, dirs map[string]bool, op memOp) {
 	if op.remove != "" {
 		delete(files, op.remove)
+		delete(dirs, op.remove)
 	}
-	if op.add != "" {
+	switch {
+	case op.add == "":
+	case op.node == nil:
+		dirs[op.add] = true
+	default:
 		files[op.add] = op.node
 	}
 }
 
 func (m *Mem) Remove(name string) error {
+	if err := m.may(Op{Kind: "remove", Name: name}); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name = path.Clean(name)
@@ -142,11 +162,14 @@ func (m *Mem) Remove(name string) error {
 	if len(m.list(name)) > 0 {
 		return &fs.PathError{Op: "remove", Path: name, Err: syscall.ENOTEMPTY}
 	}
-	delete(m.dirs, name)
+	m.change(memOp{remove: name})
 	return nil
 }
 
 func (m *Mem) Rename(from, to string) error {
+	if err := m.may(Op{Kind: "rename", Name: from}); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	from, to = path.Clean(from), path.Clean(to)
@@ -179,6 +202,9 @@ func (m *Mem) list(dir string) []Info {
 }
 
 func (m *Mem) List(dir string) ([]Info, error) {
+	if err := m.may(Op{Kind: "list", Name: dir}); err != nil {
+		return nil, err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.dirs[path.Clean(dir)] {
@@ -188,6 +214,13 @@ func (m *Mem) List(dir string) ([]Info, error) {
 }
 
 func (m *Mem) Stat(name string) (Info, error) {
+	if err := m.may(Op{Kind: "stat", Name: name}); err != nil {
+		return Info{}, err
+	}
+	return m.stat(name)
+}
+
+func (m *Mem) stat(name string) (Info, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name = path.Clean(name)
@@ -201,23 +234,45 @@ func (m *Mem) Stat(name string) (Info, error) {
 }
 
 func (m *Mem) MkdirAll(dir string) error {
+	if m.isDir(dir) {
+		return nil
+	}
+	if err := m.may(Op{Kind: "mkdir", Name: dir}); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	var missing []string
 	for dir = path.Clean(dir); !m.dirs[dir]; dir = path.Dir(dir) {
 		if m.files[dir] != nil {
 			return &fs.PathError{Op: "mkdir", Path: dir, Err: syscall.ENOTDIR}
 		}
-		m.dirs[dir] = true
+		missing = append(missing, dir)
+	}
+	for _, dir := range slices.Backward(missing) {
+		m.change(memOp{add: dir})
 	}
 	return nil
 }
 
+func (m *Mem) isDir(dir string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dirs[path.Clean(dir)]
+}
+
 func (m *Mem) SyncDir(dir string) error {
+	if err := m.may(Op{Kind: "syncdir", Name: dir}); err != nil {
+		return err
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	dir = path.Clean(dir)
+	if !m.dirs[dir] {
+		return notExist("sync", dir)
+	}
 	for _, op := range m.pending[dir] {
-		apply(m.durable, op)
+		apply(m.durable, m.durDirs, op)
 	}
 	delete(m.pending, dir)
 	return nil
@@ -267,7 +322,7 @@ func (l *memLock) Close() error {
 func (m *Mem) Clone() *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.clone(m.files, func(n *memNode) ([]byte, int64) { return slices.Clone(n.data), n.size })
+	return m.clone(m.files, m.dirs, func(n *memNode) ([]byte, int64) { return slices.Clone(n.data), n.size })
 }
 
 // CrashClone is one file system that a power loss could leave, drawn with rng:
@@ -276,17 +331,20 @@ func (m *Mem) Clone() *Mem {
 func (m *Mem) CrashClone(rng *rand.Rand) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	files := map[string]*memNode{}
-	for name, n := range m.durable {
-		files[name] = n
-	}
+	files, dirs := maps.Clone(m.durable), maps.Clone(m.durDirs)
 	for _, dir := range sortedKeys(m.pending) {
 		ops := m.pending[dir]
 		for _, op := range ops[:rng.Intn(len(ops)+1)] {
-			apply(files, op)
+			apply(files, dirs, op)
 		}
 	}
-	return m.clone(files, func(n *memNode) ([]byte, int64) { return n.crash(rng) })
+	for _, dir := range sortedKeys(dirs) {
+		if !dirs[path.Dir(dir)] { // a directory goes with the one it is in
+			delete(dirs, dir)
+		}
+	}
+	maps.DeleteFunc(files, func(name string, _ *memNode) bool { return !dirs[path.Dir(name)] })
+	return m.clone(files, dirs, func(n *memNode) ([]byte, int64) { return n.crash(rng) })
 }
 
 func (n *memNode) crash(rng *rand.Rand) ([]byte, int64) {
@@ -294,8 +352,13 @@ func (n *memNode) crash(rng *rand.Rand) ([]byte, int64) {
 	if n.synced != n.size && rng.Intn(2) == 0 {
 		size = n.synced
 	}
-	for _, page := range sortedKeys(n.undo) {
-		old, at := n.undo[page], page*memPage
+	undo := n.undo
+	if len(n.lost) > 0 {
+		undo = maps.Clone(n.undo)
+		maps.Copy(undo, n.lost)
+	}
+	for _, page := range sortedKeys(undo) {
+		old, at := undo[page], page*memPage
 		switch rng.Intn(3) {
 		case 0:
 			copy(data[at:], old)
@@ -313,21 +376,12 @@ func (n *memNode) crash(rng *rand.Rand) ([]byte, int64) {
 	return data, size
 }
 
-func sortedKeys[K int64 | string, V any](m map[K]V) []K {
-	keys := make([]K, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[K int64 | string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-func (m *Mem) clone(files map[string]*memNode, contents func(*memNode) ([]byte, int64)) *Mem {
+func (m *Mem) clone(files map[string]*memNode, dirs map[string]bool, contents func(*memNode) ([]byte, int64)) *Mem {
 	c := NewMem()
 	c.capacity = m.capacity
-	for d := range m.dirs {
-		c.dirs[d] = true
-	}
+	c.dirs, c.durDirs = maps.Clone(dirs), maps.Clone(dirs)
 	for _, name := range sortedKeys(files) {
 		n := files[name]
 		data, size := contents(n)

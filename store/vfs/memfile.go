@@ -24,6 +24,9 @@ func (f *memFile) fail(op string, err error) error {
 }
 
 func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.m.may(Op{Kind: "read", Name: f.name, Off: off, N: int64(len(p))}); err != nil {
+		return 0, err
+	}
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
 	if off >= f.n.size {
@@ -36,11 +39,16 @@ func (f *memFile) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
+// WriteAt of an operation that is to fail writes the first half.
 func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
+	fault := f.m.may(Op{Kind: "write", Name: f.name, Off: off, N: int64(len(p))})
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
 	if !f.writable {
 		return 0, f.fail("write", syscall.EBADF)
+	}
+	if fault != nil {
+		p = p[:len(p)/2]
 	}
 	if err := f.m.allocate(f.n, off, int64(len(p))); err != nil {
 		return 0, f.fail("write", err)
@@ -49,7 +57,7 @@ func (f *memFile) WriteAt(p []byte, off int64) (int, error) {
 		f.m.resize(f.n, end)
 	}
 	f.n.write(off, p)
-	return len(p), nil
+	return len(p), fault
 }
 
 // write changes bytes, keeping the pages as they were at the last Sync.
@@ -116,6 +124,9 @@ func (f *memFile) Size() (int64, error) {
 }
 
 func (f *memFile) Truncate(size int64) error {
+	if err := f.m.may(Op{Kind: "truncate", Name: f.name, N: size}); err != nil {
+		return err
+	}
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
 	if !f.writable {
@@ -126,6 +137,9 @@ func (f *memFile) Truncate(size int64) error {
 }
 
 func (f *memFile) Allocate(off, n int64) error {
+	if err := f.m.may(Op{Kind: "allocate", Name: f.name, Off: off, N: n}); err != nil {
+		return err
+	}
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
 	if off+n > f.n.size {
@@ -138,6 +152,9 @@ func (f *memFile) Allocate(off, n int64) error {
 }
 
 func (f *memFile) Zero(off, n int64) error {
+	if err := f.m.may(Op{Kind: "zero", Name: f.name, Off: off, N: n}); err != nil {
+		return err
+	}
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
 	end := min(off+n, f.n.size)
@@ -154,9 +171,24 @@ func (f *memFile) Zero(off, n int64) error {
 	return nil
 }
 
+// Sync that is to fail does what kernels do: the pages count as clean, and no
+// later Sync writes them.
 func (f *memFile) Sync() error {
+	fault := f.m.may(Op{Kind: "sync", Name: f.name})
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
+	if fault != nil {
+		if f.n.lost == nil {
+			f.n.lost = map[int64][]byte{}
+		}
+		for page, old := range f.n.undo {
+			if _, ok := f.n.lost[page]; !ok {
+				f.n.lost[page] = old
+			}
+		}
+		f.n.undo = map[int64][]byte{}
+		return fault
+	}
 	f.n.undo, f.n.synced = map[int64][]byte{}, f.n.size
 	return nil
 }
@@ -164,6 +196,9 @@ func (f *memFile) Sync() error {
 func (f *memFile) Close() error { return nil }
 
 func (f *memFile) Map(size int64, writable bool) (Mapping, error) {
+	if err := f.m.may(Op{Kind: "map", Name: f.name, N: size}); err != nil {
+		return nil, err
+	}
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
 	if size > f.n.size {
@@ -183,8 +218,9 @@ type memMapping struct {
 
 func (m *memMapping) Bytes() []byte { return m.b }
 
-// Store panics where the real disk might kill the process: over a hole.
+// Store panics where the real disk might kill the process: over a hole. A fault of the kind "store" is only a look: there is no error to return.
 func (m *memMapping) Store(off int64, b []byte) {
+	_ = m.f.m.may(Op{Kind: "store", Name: m.f.name, Off: off, N: int64(len(b))})
 	m.f.m.mu.Lock()
 	defer m.f.m.mu.Unlock()
 	if !m.writable || m.closed || off+int64(len(b)) > m.size {

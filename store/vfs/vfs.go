@@ -140,6 +140,21 @@ func WriteFileAtomic(fsys FS, name string, b []byte) error {
 	return fsys.SyncDir(path.Dir(name))
 }
 
+// MkdirAllSync makes a directory, and those above it, durably.
+func MkdirAllSync(fsys FS, dir string) error {
+	if ok, err := Exists(fsys, dir); ok || err != nil {
+		return err
+	}
+	parent := path.Dir(path.Clean(dir))
+	if err := MkdirAllSync(fsys, parent); err != nil {
+		return err
+	}
+	if err := fsys.MkdirAll(dir); err != nil {
+		return err
+	}
+	return fsys.SyncDir(parent)
+}
+
 // Exists says whether a file or directory is there.
 func Exists(fsys FS, name string) (bool, error) {
 	_, err := fsys.Stat(name)
