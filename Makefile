@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shortcuts for the hand. What each part does stands in bin/test, and `sh bin/test` is what decides.
-.PHONY: all unit race fuzz conformance crash bench lint
+.PHONY: all unit race fuzz conformance crash bench bench-send lint
 FUZZTIME ?= 10m
 LINT_VERSION = v2.15.0
 LINT = build/tools/$(LINT_VERSION)/golangci-lint
@@ -16,6 +16,11 @@ fuzz:
 
 bench:
 	go test -run NONE -bench . -benchmem ./...
+
+# What a send costs the Broker, as a multiple of what it costs the least that a broker can do.
+bench-send:
+	go build -o build/ ./cmd/rocketd ./internal/yardstick/floor ./internal/yardstick/rmqload ./internal/yardstick/sendratio
+	build/sendratio -bin build $(SENDRATIO)
 
 lint: $(LINT)
 	$(LINT) run
