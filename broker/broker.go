@@ -70,6 +70,7 @@ type Broker struct {
 	groups       *meta.Groups
 	offsets      *meta.Offsets
 	delays       *meta.Delays
+	filters      *meta.Filters
 	producers    *session.Producers
 	consumers    *session.Consumers
 	locks        *session.QueueLock
@@ -173,6 +174,7 @@ func (b *Broker) newTables(cfg *Config) {
 	b.topics = meta.NewTopics(filepath.Join(dir, "topics.json"), b.fs, b.clock, log)
 	b.groups = meta.NewGroups(filepath.Join(dir, "subscriptionGroup.json"), b.fs, b.clock, log)
 	b.offsets = meta.NewOffsets(filepath.Join(dir, "consumerOffset.json"), b.fs, b.clock, log)
+	b.filters = meta.NewFilters(filepath.Join(dir, "consumerFilter.json"), b.fs, b.clock, log, filterKit())
 	b.delays = meta.NewDelays(filepath.Join(dir, "delayOffset.json"), b.fs, b.clock, log)
 }
 

@@ -3,7 +3,7 @@
 // HEART_BEAT(34), UNREGISTER_CLIENT(35), GET_CONSUMER_LIST_BY_GROUP(38), CHECK_CLIENT_CONFIG(46),
 // GET_CONSUMER_CONNECTION_LIST(203); NOTIFY_CONSUMER_IDS_CHANGED(40) goes out.
 // Java: ClientManageProcessor, ConsumerManageProcessor, ClientHousekeepingService.
-// Outcomes: Success; 38: SystemError without members; 46: SystemError for expressions; 203: ConsumerNotOnline.
+// Outcomes: Success; 38: SystemError without members; 46: SystemError for expressions that are not enabled, SubscriptionParseFailed; 203: ConsumerNotOnline.
 // Deviation: 38 names a client once that has two connections, where Java names it twice.
 
 package broker
@@ -82,7 +82,11 @@ func (b *Broker) sessionsClosed(peer remoting.Peer) {
 
 // notifyChanged has a group's members share the queues out anew. Broadcasting members share nothing.
 func (b *Broker) notifyChanged(group string) {
-	if info, ok := b.consumers.Group(group); !ok || info.MessageModel() == protocol.Broadcasting {
+	info, ok := b.consumers.Group(group)
+	if !ok {
+		b.filters.Unregister(group)
+	}
+	if !ok || info.MessageModel() == protocol.Broadcasting {
 		return
 	}
 	if cfg, ok := b.groups.Get(group); ok && !cfg.NotifyConsumerIDsChangedEnable {
@@ -164,6 +168,7 @@ func (b *Broker) joinConsumers(client session.Client, beat *protocol.Heartbeat) 
 			changed = b.consumers.RegisterWithoutSub(data.GroupName, client, data)
 		} else {
 			changed = b.consumers.Register(data.GroupName, client, data)
+			b.registerFilters(data.GroupName, data.SubscriptionDataSet)
 		}
 		if changed {
 			b.notifyChanged(data.GroupName)
@@ -255,7 +260,7 @@ func (b *Broker) checkClientConfig(_ context.Context, c *remoting.Call, _ *proto
 		return nil, err
 	}
 	if sub := body.SubscriptionData; sub != nil && !filter.IsTag(sub.ExpressionType) {
-		return nil, protocol.Errorf(protocol.SystemError, "The broker does not support consumer to filter message by %s", sub.ExpressionType)
+		return nil, b.checkExpression(sub)
 	}
 	return nil, nil
 }

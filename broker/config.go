@@ -84,6 +84,7 @@ type Config struct {
 	RealTimeNotifyConsumerChange           bool   `conf:"realTimeNotifyConsumerChange,hot"`
 	SlaveReadEnable                        bool   `conf:"slaveReadEnable,static"`
 	EnablePropertyFilter                   bool   `conf:"enablePropertyFilter,static"`
+	FilterSupportRetry                     bool   `conf:"filterSupportRetry,static"`
 	LitePullMessageEnable                  bool   `conf:"litePullMessageEnable,hot"`
 	RejectPullConsumerEnable               bool   `conf:"rejectPullConsumerEnable,hot"`
 	UseServerSideResetOffset               bool   `conf:"useServerSideResetOffset,static"`

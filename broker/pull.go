@@ -4,7 +4,8 @@
 // DefaultPullMessageResultHandler, PullRequestHoldService.
 // Outcomes: Success, PullNotFound, PullRetryImmediately, PullOffsetMoved, each with the four
 // offsets; NoPermission, SubscriptionGroupNotExist, TopicNotExist, InvalidParameter,
-// SubscriptionParseFailed, SubscriptionNotExist, SubscriptionNotLatest; SystemError for SQL92.
+// SubscriptionParseFailed, SubscriptionNotExist, SubscriptionNotLatest, FilterDataNotExist,
+// FilterDataNotLatest; SystemError for expressions that are not enabled.
 // Deviations: requests with requestSource 1 are answered like others, where Java answers nothing;
 // a request is parked for 10 min at most.
 
@@ -45,10 +46,13 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 	if err != nil {
 		return nil, err
 	}
-	match := filter.Tags(sub)
+	want, err := b.wanted(cfg, h, sub)
+	if err != nil {
+		return nil, err
+	}
 	batch, err := b.store.Get(store.GetRequest{
 		Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset,
-		MaxMsgs: int(min(max(h.MaxMsgNums, 1), maxPullMessages)), MatchTags: match,
+		MaxMsgs: int(min(max(h.MaxMsgNums, 1), maxPullMessages)), MatchTags: want.tags, MatchRecord: want.record,
 	})
 	if err != nil {
 		return nil, b.getOutcome(err)
@@ -75,7 +79,7 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 	} else {
 		batch.Release()
 		b.stats.Miss()
-		if code == protocol.PullNotFound && first && h.SysFlag&protocol.PullFlagSuspend != 0 && b.park(c, cfg, h, match) {
+		if code == protocol.PullNotFound && first && h.SysFlag&protocol.PullFlagSuspend != 0 && b.park(c, cfg, h, want) {
 			return nil, remoting.Parked
 		}
 	}
@@ -121,14 +125,14 @@ func (b *Broker) notePull(h *protocol.PullHeader, next int64, first bool) {
 
 // park keeps the call until a message arrives or its time is up, and then lets
 // it pull once more. It reports false when the call must be answered now.
-func (b *Broker) park(c *remoting.Call, cfg *Config, h *protocol.PullHeader, match func(tagsCode int64) bool) bool {
+func (b *Broker) park(c *remoting.Call, cfg *Config, h *protocol.PullHeader, want wanted) bool {
 	hold := time.Duration(min(max(h.SuspendTimeoutMs, 0), maxSuspend.Milliseconds())) * time.Millisecond
 	if !cfg.LongPollingEnable {
 		hold = time.Duration(cfg.ShortPollingTimeMills) * time.Millisecond
 	}
 	key := longpoll.Key{Topic: h.Topic, QueueID: h.QueueID}
 	parked := b.parked.Park(longpoll.Parking{
-		Key: key, Offset: h.QueueOffset, Deadline: b.clock.Now().Add(hold), Peer: peerID(c), Match: match,
+		Key: key, Offset: h.QueueOffset, Deadline: b.clock.Now().Add(hold), Peer: peerID(c), Match: want.arrival(b.store),
 		Wake: func() {
 			c.Resume(func() (any, error) { return b.pullOnce(c, h, false) })
 		},
@@ -207,13 +211,7 @@ func (b *Broker) subscription(c *remoting.Call, cfg *Config, h *protocol.PullHea
 	default:
 		sub = &protocol.SubscriptionData{Topic: h.Topic, SubString: h.Subscription, ExpressionType: h.ExpressionType}
 	}
-	if err != nil {
-		return nil, err
-	}
-	if !filter.IsTag(sub.ExpressionType) {
-		return nil, protocol.Errorf(protocol.SystemError, "The broker does not support consumer to filter message by %s", sub.ExpressionType)
-	}
-	return sub, nil
+	return sub, err
 }
 
 func (b *Broker) headerTags(h *protocol.PullHeader) (*protocol.SubscriptionData, error) {

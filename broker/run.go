@@ -117,7 +117,7 @@ func (p delayProgress) Save() error {
 // loadTables reads the JSON tables, only now: the store's lock file keeps a
 // second broker from the same directory.
 func (b *Broker) loadTables() error {
-	for _, load := range []func() error{b.topics.Load, b.groups.Load, b.offsets.Load, b.delays.Load} {
+	for _, load := range []func() error{b.topics.Load, b.groups.Load, b.offsets.Load, b.delays.Load, b.filters.Load} {
 		if err := load(); err != nil {
 			return err
 		}

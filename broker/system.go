@@ -102,6 +102,7 @@ func (b *Broker) runTables(ctx context.Context) error {
 	return meta.Run(ctx, b.clock, b.log,
 		meta.Job{Name: "offsets", Every: offsets, Table: b.offsets},
 		meta.Job{Name: "delays", Every: time.Duration(cfg.FlushDelayOffsetInterval) * time.Millisecond, Table: delayProgress{b}},
+		meta.Job{Name: "filters", Every: filtersSavedEvery, Table: b.filters},
 		meta.Job{Name: "topics", Every: offsets, Table: b.topics},
 		meta.Job{Name: "groups", Every: offsets, Table: b.groups})
 }

@@ -249,6 +249,24 @@ func (s *Store) batchFull(b *Batch, r *GetRequest, u unit, maxBytes int, logEnd 
 	return b.Count >= r.MaxMsgs || b.Count >= count || total > bytes || total > maxBytes
 }
 
+// Look calls fn with the record at a physical offset that a queue unit or an
+// Arrival gave, and returns what it says; false when the record is gone. fn may
+// not keep the record.
+func (s *Store) Look(phyOffset int64, fn func(rec []byte) bool) bool {
+	head, seg := s.log.slice(phyOffset, message.MinRecordBytes)
+	if seg == nil {
+		return false
+	}
+	size := int64(message.RecordSize(head))
+	seg.unpin()
+	rec, seg := s.log.slice(phyOffset, size)
+	if seg == nil {
+		return false
+	}
+	defer seg.unpin()
+	return fn(rec)
+}
+
 // Record returns a copy of the record at a physical offset, ErrNotFound when
 // none begins there.
 func (s *Store) Record(phyOffset int64) ([]byte, error) {

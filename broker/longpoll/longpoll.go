@@ -36,9 +36,9 @@ type Parking struct {
 	Key      Key
 	Offset   int64 // wake once a message with this queue offset or a later one is there
 	Deadline time.Time
-	Peer     uint64                    // whose request it is, for Drop
-	Match    func(tagsCode int64) bool // nil: every message. Must not block
-	Wake     func()                    // runs once, on any goroutine. Must not block
+	Peer     uint64                     // whose request it is, for Drop
+	Match    func(a store.Arrival) bool // nil: every message. Must not block
+	Wake     func()                     // runs once, on any goroutine. Must not block
 }
 
 // Table is the set of parked requests.
@@ -116,7 +116,7 @@ func (t *Table) Arrive(a store.Arrival) {
 		return
 	}
 	t.wake(Key{Topic: a.Topic, QueueID: a.QueueID}, a.QueueOffset, func(e *parked) bool {
-		return e.Match == nil || e.Match(a.TagsCode)
+		return e.Match == nil || e.Match(a)
 	})
 }
 

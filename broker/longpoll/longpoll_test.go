@@ -42,7 +42,7 @@ func newTable(t *testing.T, limit int) *fixture {
 }
 
 // park parks a request for T@0 and returns how often it was woken.
-func (f *fixture) park(offset int64, hold time.Duration, match func(int64) bool) *atomic.Int32 {
+func (f *fixture) park(offset int64, hold time.Duration, match func(store.Arrival) bool) *atomic.Int32 {
 	f.t.Helper()
 	woken := new(atomic.Int32)
 	ok := f.Park(Parking{
@@ -82,7 +82,7 @@ func TestAnArrivalWakesWhoWaitsForIt(t *testing.T) {
 
 func TestARequestPassedOverIsWokenEarly(t *testing.T) {
 	f := newTable(t, 10)
-	woken := f.park(0, time.Hour, func(code int64) bool { return code == 1 })
+	woken := f.park(0, time.Hour, func(a store.Arrival) bool { return a.TagsCode == 1 })
 	f.arrive(0, 2)
 	require.Zero(t, woken.Load())
 	f.advance(recheckAfter)
@@ -102,7 +102,7 @@ func TestADeadlineWakes(t *testing.T) {
 
 func TestRecheckAndDropWake(t *testing.T) {
 	f := newTable(t, 10)
-	woken := f.park(3, time.Hour, func(int64) bool { return false })
+	woken := f.park(3, time.Hour, func(store.Arrival) bool { return false })
 	f.Recheck(Key{"T", 0}, 2)
 	require.Zero(t, woken.Load())
 	f.Recheck(Key{"T", 0}, 3)

@@ -95,6 +95,31 @@ func TestTags(t *testing.T) {
 	})
 }
 
+func TestSQL92(t *testing.T) {
+	each(t, func(t *testing.T, c *target.Cluster) {
+		const count = 100
+		topic, p := newTopic(t, c, 4), newProducer(t, c)
+		for i := range count {
+			m := newMessage(topic, i).WithTag([]string{"TagA", "TagB"}[i%2])
+			m.WithProperty("price", fmt.Sprint(i))
+			_, err := p.SendSync(context.Background(), m)
+			require.NoError(t, err)
+		}
+		got := newInbox()
+		selector := consumer.MessageSelector{Type: consumer.SQL92, Expression: "(TAGS IS NOT NULL AND TAGS IN ('TagA')) AND price BETWEEN 20 AND 49"}
+		newConsumer(t, c, unique(t, "group"), topic, selector, got.consume)
+		eventually(t, "the messages that match", func() bool { return got.different() == 15 })
+		m := newMessage(topic, count).WithTag("TagA")
+		m.WithProperty("price", "21")
+		_, err := p.SendSync(context.Background(), m)
+		require.NoError(t, err)
+		eventually(t, "the one that matches and comes later", func() bool { return got.different() == 16 })
+		for _, m := range got.all() {
+			require.Equal(t, "TagA", m.GetTags())
+		}
+	})
+}
+
 // Messages with one sharding key stay in order, also when another member of the group takes their queue over.
 func TestOrderly(t *testing.T) {
 	each(t, func(t *testing.T, c *target.Cluster) {

@@ -145,6 +145,7 @@ func (c *Cluster) configure(namesPort, brokerPort int, more map[string]string) e
 		"namesrvAddr":      c.Names.Addr,
 		"storePathRootDir": c.StoreDir(), "storePathCommitLog": filepath.Join(c.StoreDir(), "commitlog"),
 		"diskMaxUsedSpaceRatio": "95", "messageDelayLevel": retryLevels, "registerNameServerPeriod": "10000",
+		"enablePropertyFilter":    "true",
 		"brokerFastFailureEnable": "false", // a cold JVM on a busy machine would refuse an ordinary load
 	}
 	maps.Copy(keys, more)

@@ -211,6 +211,16 @@ func (v *View) Parse(b []byte, checkBody bool) error {
 	return nil
 }
 
+// RecordProperties is the properties of a record that is known to be whole; it
+// aliases the record. Anything else has none.
+func RecordProperties(rec []byte) []byte {
+	var v View
+	if err := v.Parse(rec, false); err != nil {
+		return nil
+	}
+	return v.Properties
+}
+
 func hostBytes(sysFlag, v6Bit int32) int {
 	if sysFlag&v6Bit != 0 {
 		return 20
