@@ -109,7 +109,7 @@ func (f *file) save(write func(w *bufio.Writer) error) error {
 
 func (f *file) replace(write func(w *bufio.Writer) error) error {
 	dir := filepath.Dir(f.path)
-	if err := f.fs.MkdirAll(dir); err != nil {
+	if err := vfs.MkdirAllSync(f.fs, dir); err != nil {
 		return err
 	}
 	next := f.path + writingSuffix
