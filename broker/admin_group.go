@@ -78,10 +78,14 @@ func checkGroup(cfg *protocol.GroupConfig) error {
 func (b *Broker) allGroupConfig(_ context.Context, c *remoting.Call, req *protocol.GroupConfigTableHeader) (*protocol.GroupConfigTableResult, error) {
 	groups, version := b.groups.All()
 	total := int32(len(groups))
+	part, err := page(groups, req.GroupSeq, req.MaxGroupNum, req.DataVersion, version)
+	if err != nil {
+		return nil, err
+	}
 	body := protocol.GroupConfigTable{
 		DataVersion:            version,
 		ForbiddenTable:         b.groups.ForbiddenTable(),
-		SubscriptionGroupTable: page(groups, req.GroupSeq, req.MaxGroupNum, req.DataVersion, version),
+		SubscriptionGroupTable: part,
 	}
 	return &protocol.GroupConfigTableResult{TotalGroupNum: &total}, answerJSON(c, body)
 }
@@ -100,12 +104,12 @@ func (b *Broker) groupConfig(_ context.Context, c *remoting.Call, req *protocol.
 func (b *Broker) consumeStats(_ context.Context, c *remoting.Call, req *protocol.ConsumeStatsHeader) (*protocol.Empty, error) {
 	topics := b.offsets.TopicsOf(req.ConsumerGroup)
 	switch {
-	case req.Topic != "":
-		topics = []string{req.Topic}
 	case req.TopicList != "":
 		topics = strings.Split(req.TopicList, ";")
 		slices.Sort(topics)
 		topics = slices.Compact(topics)
+	case req.Topic != "":
+		topics = []string{req.Topic}
 	}
 	body := protocol.ConsumeStats{OffsetTable: map[protocol.MessageQueue]protocol.ConsumeOffset{}}
 	for _, topic := range topics {

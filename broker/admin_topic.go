@@ -171,32 +171,47 @@ func (b *Broker) deleteTopic(ctx context.Context, c *remoting.Call, req *protoco
 func (b *Broker) allTopicConfig(_ context.Context, c *remoting.Call, req *protocol.TopicConfigTableHeader) (*protocol.TopicConfigTableResult, error) {
 	topics, version := b.topics.All()
 	total := int32(len(topics))
+	part, err := page(topics, req.TopicSeq, req.MaxTopicNum, req.DataVersion, version)
+	if err != nil {
+		return nil, err
+	}
 	body := protocol.TopicConfigTable{
 		DataVersion:                version,
 		MappingDataVersion:         protocol.DataVersion{TimestampMs: b.bootMs},
-		TopicConfigTable:           page(topics, req.TopicSeq, req.MaxTopicNum, req.DataVersion, version),
+		TopicConfigTable:           part,
 		TopicQueueMappingDetailMap: noMappings,
 		TopicQueueMappingInfoMap:   noMappings,
 	}
 	return &protocol.TopicConfigTableResult{TotalTopicNum: &total}, answerJSON(c, body)
 }
 
-// page returns the entries from seq on, at most limit, in the order of their names.
-func page[T any](table map[string]T, seq, limit *int32, asked *string, version protocol.DataVersion) map[string]T {
-	if limit == nil || *limit <= 0 {
-		return table
+// pageEntries is the most that a page of a table holds.
+const pageEntries = 2000
+
+// page returns the entries from seq on, at most limit, in the order of their names; all of them to those who ask for
+// no page.
+func page[T any](table map[string]T, seq, limit *int32, asked *string, version protocol.DataVersion) (map[string]T, error) {
+	if seq == nil && limit == nil {
+		return table, nil
+	}
+	size := pageEntries
+	if limit != nil {
+		size = min(int(*limit), pageEntries)
 	}
 	first := 0
 	if seq != nil && sameVersion(asked, version) {
-		first = min(max(int(*seq), 0), len(table))
+		first = min(int(*seq), len(table))
+	}
+	if seq == nil || first < 0 || size <= 0 {
+		return nil, protocol.Errorf(protocol.SystemError, "the table has no such page")
 	}
 	names := slices.Sorted(maps.Keys(table))
-	names = names[first:min(first+int(*limit), len(names))]
+	names = names[first:min(first+size, len(names))]
 	part := make(map[string]T, len(names))
 	for _, name := range names {
 		part[name] = table[name]
 	}
-	return part
+	return part, nil
 }
 
 // topicConfig answers with one topic's settings, which 5.x tools ask for before 202.

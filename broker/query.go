@@ -30,7 +30,10 @@ func (b *Broker) queryMessage(_ context.Context, c *remoting.Call, h *protocol.Q
 	if unique, _ := c.Request().Field(protocol.ExtUniqueKeyQuery); compat.ParseBool(unique) {
 		asked = cfg.DefaultQueryMaxNum
 	}
-	asked = min(max(asked, 0), cfg.MaxMsgsNumBatch)
+	if asked < 0 {
+		return nil, protocol.Errorf(protocol.SystemError, "maxNum is %d", asked)
+	}
+	asked = min(asked, cfg.MaxMsgsNumBatch)
 	result := &protocol.QueryMessageResult{}
 	if asked > 0 {
 		body, err := b.messagesByKey(h, asked, result)

@@ -85,7 +85,7 @@ func TestTheShortNames(t *testing.T) {
 		m := b.stored(b.mustAsk(code, short, "x"))
 		require.EqualValues(t, []int32{3, 7}, []int32{m.QueueID, m.Flag})
 	}
-	require.Equal(t, protocol.InvalidParameter, b.ask(protocol.SendMessageV2, sendFields("T", ""), "x").Code)
+	require.Equal(t, "the request header field b is missing", b.ask(protocol.SendMessageV2, sendFields("T", ""), "x").Remark)
 }
 
 func TestSendRefusals(t *testing.T) {

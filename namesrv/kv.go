@@ -139,6 +139,9 @@ func (s *Server) putKV(_ context.Context, c *remoting.Call, h *protocol.PutKVCon
 			return nil, protocol.Errorf(protocol.SystemError, "namespace or key is null")
 		}
 	}
+	if _, ok := c.Request().Field("value"); !ok {
+		return nil, protocol.Errorf(protocol.SystemError, "value is null")
+	}
 	return nil, s.kv.change(h.Namespace, func(pairs map[string]string) map[string]string {
 		if pairs == nil {
 			pairs = map[string]string{}

@@ -309,5 +309,6 @@ func (s *Server) memberGroup(_ context.Context, c *remoting.Call, h *protocol.Br
 		group.BrokerAddrs = maps.Clone(g.addrs)
 	}
 	s.registry.mu.RUnlock()
+	c.Outcome(protocol.Success, "not set any response code") // Java's, which sets the code alone
 	return nil, setJSON(c, protocol.BrokerMemberGroupBody{BrokerMemberGroup: group})
 }

@@ -67,14 +67,14 @@ type SubscriptionData struct {
 }
 
 type UnregisterClientHeader struct {
-	ClientID      string `rmq:"clientID"`
+	ClientID      string `rmq:"clientID,required"`
 	ProducerGroup string `rmq:"producerGroup,omitempty"`
 	ConsumerGroup string `rmq:"consumerGroup,omitempty"`
 	RPC
 }
 
 type ConsumerListHeader struct {
-	ConsumerGroup string `rmq:"consumerGroup"`
+	ConsumerGroup string `rmq:"consumerGroup,required"`
 	RPC
 }
 
@@ -98,7 +98,7 @@ type CheckClientConfigBody struct {
 }
 
 type ConsumerConnectionHeader struct {
-	ConsumerGroup string `rmq:"consumerGroup"`
+	ConsumerGroup string `rmq:"consumerGroup,required"`
 	RPC
 }
 

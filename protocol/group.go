@@ -120,6 +120,6 @@ type DeleteGroupHeader struct {
 }
 
 type GetGroupConfigHeader struct {
-	Group string `rmq:"group"`
+	Group string `rmq:"group,required"`
 	RPC
 }

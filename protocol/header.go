@@ -3,13 +3,15 @@
 // The header codec: a command's fields to and from a struct, by tags. Java: RemotingCommand.decodeCommandCustomHeader,
 // makeCustomHeaderToNet, FastCodesHeader. A struct's tags are compiled once into a flat plan of key, kind and offset;
 // decoding walks the fields once and allocates only for pointers to numbers and booleans that are present.
-// Deviations: a malformed number is an error on every path (Java: only on the fast one); a missing field is not logged.
+// Deviations: a malformed number is an error on every path (Java: only on the fast one). A required field is one without
+// which Java's handler ends in a NullPointerException; here it is refused by name, with the same code.
 
 package protocol
 
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"reflect"
 	"strconv"
 	"strings"
@@ -33,11 +35,13 @@ type planEntry struct {
 	kind      fieldKind
 	pointer   bool // a nil pointer is an absent field
 	omitEmpty bool // an empty value is an absent field
+	required  bool // a request without the field is refused
 }
 
 // Codec converts between fields and a T. It is immutable and safe for concurrent use.
 type Codec[T any] struct {
-	plan []planEntry
+	plan     []planEntry
+	required uint64 // a bit for each entry of the plan
 }
 
 type codecKey struct {
@@ -57,7 +61,16 @@ func CodecOf[T any](variant string) *Codec[T] {
 	if key.typ.Kind() != reflect.Struct {
 		panic(fmt.Sprintf("protocol: header %v is not a struct", key.typ))
 	}
-	c, _ := codecs.LoadOrStore(key, &Codec[T]{plan: compilePlan(nil, key.typ, variant, 0)})
+	made := &Codec[T]{plan: compilePlan(nil, key.typ, variant, 0)}
+	for i, e := range made.plan {
+		if i >= 64 {
+			panic(fmt.Sprintf("protocol: %v has more than 64 fields", key.typ))
+		}
+		if e.required {
+			made.required |= 1 << i
+		}
+	}
+	c, _ := codecs.LoadOrStore(key, made)
 	return c.(*Codec[T])
 }
 
@@ -75,14 +88,14 @@ func compilePlan(plan []planEntry, t reflect.Type, variant string, base uintptr)
 		e := planEntry{offset: base + f.Offset}
 		var option string
 		e.key, option, _ = strings.Cut(tag, ",")
-		e.omitEmpty = option == "omitempty"
+		e.omitEmpty, e.required = option == "omitempty", option == "required"
 		ft := f.Type
 		if ft.Kind() == reflect.Pointer {
 			e.pointer = true
 			ft = ft.Elem()
 		}
 		switch {
-		case e.key == "" || !f.IsExported() || option != "" && !e.omitEmpty:
+		case e.key == "" || !f.IsExported() || option != "" && !e.omitEmpty && !e.required:
 			panic(fmt.Sprintf("protocol: bad tag %q on %v.%s", tag, t, f.Name))
 		case ft == reflect.TypeFor[string]():
 			e.kind = kindString
@@ -106,13 +119,15 @@ func compilePlan(plan []planEntry, t reflect.Type, variant string, base uintptr)
 }
 
 // Decode fills *dst from the fields; what is missing is zero or nil afterwards, what is unknown is skipped, and the
-// last of equal keys wins. A malformed number is an *Error naming the field. Strings are not copied.
+// last of equal keys wins. A malformed number is an *Error naming the field, and so is a missing one that is required.
+// Strings are not copied.
 func (c *Codec[T]) Decode(fields []Field, dst *T) error {
 	var zero T
 	*dst = zero
 	base := unsafe.Pointer(dst)
 	// Senders mostly keep the struct's order, so the search for a key starts behind the previous hit.
 	next := 0
+	var seen uint64
 	for i := range fields {
 		f := &fields[i]
 		at := c.find(f.Key, next)
@@ -120,9 +135,13 @@ func (c *Codec[T]) Decode(fields []Field, dst *T) error {
 			continue
 		}
 		next = at + 1
+		seen |= 1 << at
 		if err := c.plan[at].set(base, f.Value); err != nil {
 			return err
 		}
+	}
+	if missing := c.required &^ seen; missing != 0 {
+		return Errorf(SystemError, "the request header field %s is missing", c.plan[bits.TrailingZeros64(missing)].key)
 	}
 	return nil
 }

@@ -100,7 +100,7 @@ func TestCodecOfPanics(t *testing.T) {
 	})
 	require.Panics(t, func() {
 		CodecOf[struct {
-			A int32 `rmq:"a,required"`
+			A int32 `rmq:"a,optional"`
 		}]("rmq")
 	})
 	require.Panics(t, func() {
@@ -108,6 +108,19 @@ func TestCodecOfPanics(t *testing.T) {
 			a int32 `rmq:"a"`
 		}]("rmq")
 	})
+}
+
+func TestRequiredFields(t *testing.T) {
+	type header struct {
+		A string `rmq:"a,required"`
+		B int32  `rmq:"b"`
+		C int64  `rmq:"c,required"`
+	}
+	codec, got := CodecOf[header]("rmq"), header{}
+	require.NoError(t, codec.Decode([]Field{{"c", "3"}, {"a", ""}}, &got))
+	require.Equal(t, header{C: 3}, got, "an empty text is there")
+	require.Equal(t, Errorf(SystemError, "the request header field c is missing"), codec.Decode([]Field{{"a", "x"}, {"b", "1"}}, &got))
+	require.Equal(t, Errorf(SystemError, "the request header field a is missing"), codec.Decode(nil, &got))
 }
 
 // TestHeadersCompile: every header struct makes a codec.

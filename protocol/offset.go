@@ -14,8 +14,8 @@ const (
 
 type QueryConsumerOffsetHeader struct {
 	ConsumerGroup     string `rmq:"consumerGroup"`
-	Topic             string `rmq:"topic"`
-	QueueID           int32  `rmq:"queueId"`
+	Topic             string `rmq:"topic,required"`
+	QueueID           int32  `rmq:"queueId,required"`
 	SetZeroIfNotFound *bool  `rmq:"setZeroIfNotFound"`
 	RPC
 }
@@ -26,17 +26,17 @@ type QueryConsumerOffsetResult struct {
 
 type UpdateConsumerOffsetHeader struct {
 	ConsumerGroup string `rmq:"consumerGroup"`
-	Topic         string `rmq:"topic"`
+	Topic         string `rmq:"topic,required"`
 	QueueID       int32  `rmq:"queueId"`
 	CommitOffset  int64  `rmq:"commitOffset"`
 	RPC
 }
 
 type SearchOffsetHeader struct {
-	Topic        string `rmq:"topic"`
+	Topic        string `rmq:"topic,required"`
 	LiteTopic    string `rmq:"liteTopic,omitempty"`
-	QueueID      int32  `rmq:"queueId"`
-	TimestampMs  int64  `rmq:"timestamp"`
+	QueueID      int32  `rmq:"queueId,required"`
+	TimestampMs  int64  `rmq:"timestamp,required"`
 	BoundaryType string `rmq:"boundaryType,omitempty"`
 	RPC
 }
@@ -46,8 +46,8 @@ type SearchOffsetResult struct {
 }
 
 type GetMaxOffsetHeader struct {
-	Topic     string `rmq:"topic"`
-	QueueID   int32  `rmq:"queueId"`
+	Topic     string `rmq:"topic,required"`
+	QueueID   int32  `rmq:"queueId,required"`
 	Committed *bool  `rmq:"committed"` // absent means true
 	RPC
 }
@@ -57,8 +57,8 @@ type GetMaxOffsetResult struct {
 }
 
 type GetMinOffsetHeader struct {
-	Topic   string `rmq:"topic"`
-	QueueID int32  `rmq:"queueId"`
+	Topic   string `rmq:"topic,required"`
+	QueueID int32  `rmq:"queueId,required"`
 	RPC
 }
 

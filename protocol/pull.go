@@ -25,13 +25,13 @@ const (
 
 // PullHeader asks for messages of one queue.
 type PullHeader struct {
-	ConsumerGroup        string `rmq:"consumerGroup"`
-	Topic                string `rmq:"topic"`
+	ConsumerGroup        string `rmq:"consumerGroup,required"`
+	Topic                string `rmq:"topic,required"`
 	LiteTopic            string `rmq:"liteTopic,omitempty"`
-	QueueID              int32  `rmq:"queueId"`
-	QueueOffset          int64  `rmq:"queueOffset"`
-	MaxMsgNums           int32  `rmq:"maxMsgNums"`
-	SysFlag              int32  `rmq:"sysFlag"`
+	QueueID              int32  `rmq:"queueId,required"`
+	QueueOffset          int64  `rmq:"queueOffset,required"`
+	MaxMsgNums           int32  `rmq:"maxMsgNums,required"`
+	SysFlag              int32  `rmq:"sysFlag,required"`
 	CommitOffset         int64  `rmq:"commitOffset"`
 	SuspendTimeoutMs     int64  `rmq:"suspendTimeoutMillis"`
 	Subscription         string `rmq:"subscription,omitempty"`

@@ -9,9 +9,9 @@ package protocol
 type QueryMessageHeader struct {
 	Topic            string `rmq:"topic"`
 	Key              string `rmq:"key"`
-	MaxNum           int32  `rmq:"maxNum"`
-	BeginTimestampMs int64  `rmq:"beginTimestamp"`
-	EndTimestampMs   int64  `rmq:"endTimestamp"`
+	MaxNum           int32  `rmq:"maxNum,required"`
+	BeginTimestampMs int64  `rmq:"beginTimestamp,required"`
+	EndTimestampMs   int64  `rmq:"endTimestamp,required"`
 	IndexType        string `rmq:"indexType,omitempty"` // "K", "U" or "T"
 	LastKey          string `rmq:"lastKey,omitempty"`
 	RPC
@@ -25,5 +25,5 @@ type QueryMessageResult struct {
 // ViewMessageHeader asks for the one message that begins at a physical offset. The answer has no header.
 type ViewMessageHeader struct {
 	Topic     string `rmq:"topic,omitempty"`
-	PhyOffset int64  `rmq:"offset"`
+	PhyOffset int64  `rmq:"offset,required"`
 }

@@ -17,7 +17,7 @@ type RegisterBrokerHeader struct {
 	BrokerAddr         string `rmq:"brokerAddr"`
 	ClusterName        string `rmq:"clusterName"`
 	HAServerAddr       string `rmq:"haServerAddr"`
-	BrokerID           int64  `rmq:"brokerId"`
+	BrokerID           int64  `rmq:"brokerId,required"`
 	HeartbeatTimeoutMs *int64 `rmq:"heartbeatTimeoutMillis"`
 	EnableActingMaster *bool  `rmq:"enableActingMaster"`
 	Compressed         bool   `rmq:"compressed"`
@@ -73,15 +73,15 @@ func (r *RegisterBrokerBody) Encode(compressed bool) ([]byte, error) {
 type UnregisterBrokerHeader struct {
 	BrokerName  string `rmq:"brokerName"`
 	BrokerAddr  string `rmq:"brokerAddr"`
-	ClusterName string `rmq:"clusterName"`
-	BrokerID    int64  `rmq:"brokerId"`
+	ClusterName string `rmq:"clusterName,required"`
+	BrokerID    int64  `rmq:"brokerId,required"`
 }
 
 // QueryDataVersionHeader asks whether the version in the body differs from the registered one.
 type QueryDataVersionHeader struct {
 	BrokerName  string `rmq:"brokerName"`
-	BrokerAddr  string `rmq:"brokerAddr"`
-	ClusterName string `rmq:"clusterName"`
+	BrokerAddr  string `rmq:"brokerAddr,required"`
+	ClusterName string `rmq:"clusterName,required"`
 	BrokerID    int64  `rmq:"brokerId"`
 }
 
@@ -92,8 +92,8 @@ type QueryDataVersionResult struct {
 
 // BrokerHeartbeatHeader is sent one-way to name servers and controllers.
 type BrokerHeartbeatHeader struct {
-	ClusterName        string `rmq:"clusterName"`
-	BrokerAddr         string `rmq:"brokerAddr"`
+	ClusterName        string `rmq:"clusterName,required"`
+	BrokerAddr         string `rmq:"brokerAddr,required"`
 	BrokerName         string `rmq:"brokerName"`
 	BrokerID           *int64 `rmq:"brokerId"`
 	Epoch              *int32 `rmq:"epoch"`

@@ -10,13 +10,13 @@ package protocol
 // "v2" the letters of 310, 320 and 325.
 type SendHeader struct {
 	ProducerGroup         string `rmq:"producerGroup" v2:"a"`
-	Topic                 string `rmq:"topic" v2:"b"`
+	Topic                 string `rmq:"topic,required" v2:"b,required"`
 	DefaultTopic          string `rmq:"defaultTopic" v2:"c"`
 	DefaultTopicQueueNums int32  `rmq:"defaultTopicQueueNums" v2:"d"`
-	QueueID               int32  `rmq:"queueId" v2:"e"`
-	SysFlag               int32  `rmq:"sysFlag" v2:"f"`
-	BornTimestampMs       int64  `rmq:"bornTimestamp" v2:"g"`
-	Flag                  int32  `rmq:"flag" v2:"h"`
+	QueueID               int32  `rmq:"queueId,required" v2:"e,required"`
+	SysFlag               int32  `rmq:"sysFlag,required" v2:"f,required"`
+	BornTimestampMs       int64  `rmq:"bornTimestamp,required" v2:"g,required"`
+	Flag                  int32  `rmq:"flag,required" v2:"h,required"`
 	Properties            string `rmq:"properties,omitempty" v2:"i,omitempty"`
 	ReconsumeTimes        int32  `rmq:"reconsumeTimes" v2:"j"`
 	UnitMode              bool   `rmq:"unitMode" v2:"k"`
@@ -37,9 +37,9 @@ type SendResult struct {
 
 // SendBackHeader returns a message that could not be consumed. Its answer has no header.
 type SendBackHeader struct {
-	PhyOffset         int64  `rmq:"offset"`
-	Group             string `rmq:"group"`
-	DelayLevel        int32  `rmq:"delayLevel"`
+	PhyOffset         int64  `rmq:"offset,required"`
+	Group             string `rmq:"group,required"`
+	DelayLevel        int32  `rmq:"delayLevel,required"`
 	OriginMsgID       string `rmq:"originMsgId,omitempty"`
 	OriginTopic       string `rmq:"originTopic,omitempty"`
 	UnitMode          bool   `rmq:"unitMode"`

@@ -6,7 +6,7 @@
 package protocol
 
 type TopicStatsHeader struct {
-	Topic string `rmq:"topic"`
+	Topic string `rmq:"topic,required"`
 	RPC
 }
 
@@ -23,7 +23,7 @@ type TopicOffset struct {
 }
 
 type ConsumeStatsHeader struct {
-	ConsumerGroup string `rmq:"consumerGroup"`
+	ConsumerGroup string `rmq:"consumerGroup,required"`
 	Topic         string `rmq:"topic,omitempty"`
 	TopicList     string `rmq:"topicList,omitempty"` // separated by semicolons
 	RPC

@@ -146,12 +146,12 @@ func parseTopicText(text string) (*TopicConfig, error) {
 }
 
 type CreateTopicHeader struct {
-	Topic           string `rmq:"topic"`
+	Topic           string `rmq:"topic,required"`
 	DefaultTopic    string `rmq:"defaultTopic"`
-	ReadQueueNums   int32  `rmq:"readQueueNums"`
-	WriteQueueNums  int32  `rmq:"writeQueueNums"`
-	Perm            int32  `rmq:"perm"`
-	TopicFilterType string `rmq:"topicFilterType"`
+	ReadQueueNums   int32  `rmq:"readQueueNums,required"`
+	WriteQueueNums  int32  `rmq:"writeQueueNums,required"`
+	Perm            int32  `rmq:"perm,required"`
+	TopicFilterType string `rmq:"topicFilterType,required"`
 	TopicSysFlag    *int32 `rmq:"topicSysFlag"`
 	Order           bool   `rmq:"order"`
 	Attributes      string `rmq:"attributes"` // "+key=value,-key"
@@ -170,7 +170,7 @@ type DeleteTopicHeader struct {
 }
 
 type GetTopicConfigHeader struct {
-	Topic string `rmq:"topic"`
+	Topic string `rmq:"topic,required"`
 	RPC
 }
 
