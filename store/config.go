@@ -213,7 +213,7 @@ func (c *Config) Validate() error {
 	case c.StorePathRootDir == "":
 		return fmt.Errorf("storePathRootDir is empty")
 	case c.StoreType != "default":
-		return fmt.Errorf("storeType=%s is not supported, only default", c.StoreType)
+		return fmt.Errorf("storeType=%s is not supported: set storeType=default, with which the consume queues are built anew from the commit log", c.StoreType)
 	case c.CommitLogFileSize < minSegmentBytes || c.CommitLogFileSize > 1<<31-1:
 		return fmt.Errorf("mappedFileSizeCommitLog=%d is not between 1024 and 2147483647", c.CommitLogFileSize)
 	case c.ConsumeQueueFileSize < unitBytes || c.ConsumeQueueFileSize > 1<<31-1:

@@ -154,7 +154,10 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		}
 		return nil, err
 	}
-	if err := s.load(); err != nil {
+	if err = refuseForeign(deps.FS, root); err == nil {
+		err = s.load()
+	}
+	if err != nil {
 		s.release()
 		return nil, err
 	}
