@@ -89,6 +89,7 @@ func (c *checker) openQueue(key queueKey) *checkedQueue {
 		return q
 	}
 	q.files = newQueueFiles(c.fs, dir, size)
+	q.files.readOnly = true
 	list := make([]*queueFile, len(files))
 	for i, f := range files {
 		list[i] = &queueFile{base: f.offset}

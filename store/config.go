@@ -81,6 +81,10 @@ type Config struct {
 	CommitLogFileSize    int64 `conf:"mappedFileSizeCommitLog,static"`
 	ConsumeQueueFileSize int64 `conf:"mappedFileSizeConsumeQueue,static"`
 
+	EnableConsumeQueueExt   bool  `conf:"enableConsumeQueueExt,static"`
+	ConsumeQueueExtFileSize int64 `conf:"mappedFileSizeConsumeQueueExt,static"`
+	ConsumeQueueExtBits     int   `conf:"bitMapLengthConsumeQueueExt,static"`
+
 	BrokerRole         Role `conf:"brokerRole,static"`
 	OffsetCheckInSlave bool `conf:"offsetCheckInSlave,hot"`
 
@@ -158,6 +162,8 @@ func DefaultConfig() Config {
 		StoreType:                         "default",
 		CommitLogFileSize:                 1 << 30,
 		ConsumeQueueFileSize:              300000 * unitBytes,
+		ConsumeQueueExtFileSize:           48 << 20,
+		ConsumeQueueExtBits:               64,
 		FlushCommitLogTimed:               true,
 		FlushIntervalCommitLog:            500,
 		FlushCommitLogLeastPages:          4,
@@ -218,6 +224,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("mappedFileSizeCommitLog=%d is not between 1024 and 2147483647", c.CommitLogFileSize)
 	case c.ConsumeQueueFileSize < unitBytes || c.ConsumeQueueFileSize > 1<<31-1:
 		return fmt.Errorf("mappedFileSizeConsumeQueue=%d is not between %d and 2147483647", c.ConsumeQueueFileSize, unitBytes)
+	case c.ConsumeQueueExtFileSize < extHeadBytes+extEndBytes || c.ConsumeQueueExtFileSize > 1<<31-1:
+		return fmt.Errorf("mappedFileSizeConsumeQueueExt=%d is not between %d and 2147483647", c.ConsumeQueueExtFileSize, extHeadBytes+extEndBytes)
 	case c.MaxMessageSize < 1:
 		return fmt.Errorf("maxMessageSize=%d is not positive", c.MaxMessageSize)
 	case c.MaxHashSlotNum < 1 || c.MaxIndexNum < 2:

@@ -135,6 +135,13 @@ func (s *Store) deleteQueues(topic string, match func(q *queue) bool) error {
 	if len(queues) == 0 {
 		return nil
 	}
+	for _, q := range queues {
+		if q.files.ext != nil {
+			if err := vfs.RemoveAll(s.deps.FS, q.files.ext.files.dir); err != nil {
+				return err
+			}
+		}
+	}
 	topicDir := path.Join(s.queues.dir, topic)
 	if len(s.queues.topic(topic)) == 0 {
 		if err := vfs.RemoveAll(s.deps.FS, topicDir); err != nil {

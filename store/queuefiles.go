@@ -24,6 +24,9 @@ type queueFiles struct {
 	dir  string
 	size int64 // bytes of a file, a multiple of unitBytes
 	list atomic.Pointer[[]*queueFile]
+
+	ext      *queueExt // nil: the units hold their tag codes themselves
+	readOnly bool      // for a check
 }
 
 type queueFile struct {
@@ -48,8 +51,20 @@ func (f *queueFiles) load(repair bool) error {
 	if err != nil {
 		return err
 	}
-	f.size = foundFileSize(found, f.size, unitBytes, unitBytes)
-	if found, err = listOffsetFiles(f.fs, found, f.size, "mappedFileSizeConsumeQueue", repair); err != nil {
+	if err := f.adopt(found, "mappedFileSizeConsumeQueue", unitBytes, unitBytes, repair); err != nil {
+		return err
+	}
+	if f.ext != nil {
+		return f.ext.load(repair)
+	}
+	return nil
+}
+
+// adopt takes over the files found, with the size that they have.
+func (f *queueFiles) adopt(found []offsetFile, key string, unit, least int64, repair bool) error {
+	f.size = foundFileSize(found, f.size, unit, least)
+	found, err := listOffsetFiles(f.fs, found, f.size, key, repair)
+	if err != nil {
 		return err
 	}
 	list := make([]*queueFile, 0, len(found))
@@ -113,28 +128,53 @@ func (f *queueFiles) find(at int64) *queueFile {
 	return nil
 }
 
+func (f *queueFiles) readFlag() vfs.Flag {
+	if f.readOnly {
+		return vfs.ReadOnly
+	}
+	return vfs.ReadWrite
+}
+
 // read fills dst with the units from an offset on, up to the end of a file. raw
 // is scratch for at least as many units as are wanted.
 func (f *queueFiles) read(offset int64, dst []unit, raw []byte) (int, error) {
+	n, err := f.readPlain(offset, dst, raw)
+	if f.ext != nil {
+		f.ext.resolve(dst[:n])
+	}
+	return n, err
+}
+
+// readPlain is read without looking into the extension. Of a file that was
+// deleted meanwhile it reads nothing.
+func (f *queueFiles) readPlain(offset int64, dst []unit, raw []byte) (int, error) {
 	at := offset * unitBytes
 	q := f.find(at)
 	if q == nil {
 		return 0, nil
 	}
-	file, err := f.open(q, vfs.ReadWrite)
+	file, err := f.open(q, f.readFlag())
 	if err != nil {
-		return 0, err
+		return 0, unlessDropped(err)
 	}
 	n := min(len(dst), len(raw)/unitBytes, int((q.base+f.size-at)/unitBytes))
 	got, err := file.ReadAt(raw[:n*unitBytes], at-q.base)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
+		return 0, unlessDropped(err)
 	}
 	n = got / unitBytes
 	for i := range dst[:n] {
 		dst[i] = unitAt(raw[i*unitBytes:])
 	}
 	return n, nil
+}
+
+// unlessDropped passes over the errors of a file that retention has just taken.
+func unlessDropped(err error) error {
+	if errors.Is(err, fs.ErrClosed) || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // write puts a run of units at an offset, making files as needed; a queue that
@@ -155,6 +195,11 @@ func (f *queueFiles) write(offset int64, units []unit, scratch []byte) error {
 		}
 		n := min(len(units), len(scratch)/unitBytes, int((q.base+f.size-at)/unitBytes))
 		for i, u := range units[:n] {
+			if f.ext != nil {
+				if u, err = f.ext.enter(u); err != nil {
+					return err
+				}
+			}
 			u.put(scratch[i*unitBytes:])
 		}
 		if _, err := file.WriteAt(scratch[:n*unitBytes], at-q.base); err != nil {
@@ -245,8 +290,18 @@ func (f *queueFiles) bounds() (first, end int64, err error) {
 // truncate removes what is at and after an offset: later files go, the rest of
 // the file reads as zeros.
 func (f *queueFiles) truncate(end int64) error {
+	if f.ext != nil {
+		if code, ok := f.codeAt(end - 1); isExtAddress(code) || !ok {
+			if err := f.ext.truncate(code); err != nil {
+				return err
+			}
+		}
+	}
+	return f.truncateBytes(end * unitBytes)
+}
+
+func (f *queueFiles) truncateBytes(at int64) error {
 	list := *f.list.Load()
-	at := end * unitBytes
 	keep := len(list)
 	for keep > 0 && list[keep-1].base >= at && (keep > 1 || at < list[0].base) {
 		keep--
@@ -275,6 +330,11 @@ func (f *queueFiles) truncate(end int64) error {
 
 // clear removes all files.
 func (f *queueFiles) clear() error {
+	if f.ext != nil {
+		if err := f.ext.truncate(0); err != nil {
+			return err
+		}
+	}
 	list := *f.list.Load()
 	f.list.Store(&[]*queueFile{})
 	for i := len(list) - 1; i >= 0; i-- {
@@ -297,6 +357,9 @@ type syncJob struct {
 // says whether that is all that is unsynced. Under the dispatch lock.
 func (f *queueFiles) takeUnsynced(jobs []syncJob, leastBytes int64) ([]syncJob, bool) {
 	all := true
+	if f.ext != nil { // before the units that point to it
+		jobs, _ = f.ext.files.takeUnsynced(jobs, 0)
+	}
 	for _, q := range *f.list.Load() {
 		switch {
 		case !q.dirty:
@@ -339,6 +402,9 @@ func (f *queueFiles) syncName() error {
 
 func (f *queueFiles) close() error {
 	var errs []error
+	if f.ext != nil {
+		errs = append(errs, f.ext.files.close())
+	}
 	for _, q := range *f.list.Load() {
 		errs = append(errs, q.close())
 	}

@@ -333,7 +333,10 @@ func (r *recovery) enqueue(v *message.View) error {
 		r.s.markDirty(q, 1)
 		return nil
 	}
-	if have, ok := q.unit(n); ok && have == u {
+	// After a crash extension units of the scanned records are made anew: that
+	// their tag code is right does not say that their bitmap was written.
+	anew := r.crashed && q.files.ext != nil && q.files.ext.source != nil
+	if have, ok := q.unit(n); ok && have == u && !anew {
 		return nil
 	}
 	return r.s.fix(q, n, u)

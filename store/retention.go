@@ -236,6 +236,13 @@ func (s *Store) trimQueue(q *queue, logMin int64) (dropped int, err error) {
 		}
 		dropped++
 	}
+	if q.files.ext != nil {
+		if code, ok := q.files.codeAt(q.min.Load()); ok {
+			if err := q.files.ext.dropBefore(code); err != nil {
+				return 0, err
+			}
+		}
+	}
 	return dropped, q.files.dropFirst(dropped)
 }
 

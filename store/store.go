@@ -45,6 +45,10 @@ type Deps struct {
 	Metrics  prometheus.Registerer
 	Host     Host
 	OnArrive func(a Arrival)
+	// FilterBits gives the bitmap that a record's extension unit keeps for
+	// filters, with enableConsumeQueueExt; nil: none. It is called by the
+	// dispatcher and may not keep the record.
+	FilterBits func(topic string, rec []byte) []byte
 }
 
 // Arrival is one message that can now be read.
@@ -142,6 +146,8 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		urgent:    make(chan struct{}, 1),
 		flushKick: make(chan struct{}, 1),
 	}
+	s.queues.extDir, s.queues.extFileSize = path.Join(root, "consumequeue_ext"), cfg.ConsumeQueueExtFileSize
+	s.queues.extEnabled, s.queues.extOf = cfg.EnableConsumeQueueExt, s.extOf
 	s.cfg.Store(&cfg)
 	s.log.segs.Store(&[]*segment{})
 	s.startMs = s.nowMs()

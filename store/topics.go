@@ -30,6 +30,11 @@ type queueTable struct {
 	dir      string
 	fileSize int64
 
+	extDir      string
+	extFileSize int64
+	extEnabled  bool // new units get extensions
+	extOf       func(topic string, u unit) ExtUnit
+
 	seed   maphash.Seed
 	mu     sync.Mutex               // adding and removing
 	all    atomic.Pointer[[]*queue] // in the order of their making; appended to and replaced under mu
@@ -70,6 +75,9 @@ func (t *queueTable) ensure(topic string, id int32) (*queue, error) {
 	}
 	dir := path.Join(t.dir, topic, strconv.Itoa(int(id)))
 	q := newQueue(topic, id, newQueueFiles(t.fs, dir, t.fileSize))
+	if t.extEnabled {
+		q.files.ext = t.newExt(topic, strconv.Itoa(int(id)), true)
+	}
 	p := t.shard(topic)
 	topics := maps.Clone(*p.Load())
 	queues := maps.Clone(topics[topic])
@@ -163,6 +171,14 @@ func (t *queueTable) loadQueue(topic string, id int32, repair bool) error {
 	q, err := t.ensure(topic, id)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path.Join(t.dir, topic, strconv.Itoa(int(id))), err)
+	}
+	if q.files.ext == nil {
+		x := t.newExt(topic, strconv.Itoa(int(id)), false)
+		if there, err := vfs.Exists(t.fs, x.files.dir); err != nil {
+			return err
+		} else if there {
+			q.files.ext = x
+		}
 	}
 	if err := q.files.load(repair); err != nil {
 		return err

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Check of the small files: checkpoint, lock, the JSON tables, and the
+// extension units of queues.
+
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"rocketd/compat/fastjson"
+	"rocketd/store/vfs"
+)
+
+// tableFiles are the JSON files under config that Java 5.5.0 and this server
+// write, with the member that each must have; empty: any object.
+var tableFiles = map[string]string{
+	"topics.json": "topicConfigTable", "subscriptionGroup.json": "subscriptionGroupTable", "consumerOffset.json": "offsetTable",
+	"lmqConsumerOffset.json": "offsetTable", "delayOffset.json": "offsetTable", "consumerFilter.json": "filterDataByTopic",
+	"consumerOrderInfo.json": "table", "topicQueueMapping.json": "topicQueueMappingInfoMap", "messageRequestMode.json": "messageRequestModeMap",
+	"timermetrics": "", "transactionMetrics": "",
+}
+
+func (c *checker) checkCheckpoint() error {
+	name := path.Join(c.root, "checkpoint")
+	b, err := vfs.ReadFile(c.fs, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		if len(c.log) > 0 {
+			c.note(name, -1, "missing; the next start makes it")
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(b) != checkpointBytes {
+		c.behind(name, -1, "%d bytes instead of %d", len(b), checkpointBytes)
+		return nil
+	}
+	for i, what := range []string{"log", "queue", "index"} {
+		if at := int64(binary.BigEndian.Uint64(b[8*i:])); at < 0 || at > c.lastMs && c.lastMs > 0 {
+			c.note(name, int64(8*i), "the %s is said to be flushed up to %d, the newest record is of %d", what, at, c.lastMs)
+		}
+	}
+	lock := path.Join(c.root, "lock")
+	if text, err := vfs.ReadFile(c.fs, lock); err == nil && string(text) != "lock" {
+		c.note(lock, 0, "holds %.20q instead of \"lock\"", text)
+	}
+	return nil
+}
+
+// checkTables reads every JSON table, and its backup when it cannot be read.
+func (c *checker) checkTables() error {
+	dir := path.Join(c.root, "config")
+	infos, err := c.fs.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, info := range infos {
+		name := path.Join(dir, info.Name)
+		member, known := tableFiles[strings.TrimSuffix(info.Name, ".bak")]
+		switch {
+		case info.Dir:
+		case strings.Contains(info.Name, ".damaged-"):
+			c.note(name, -1, "set aside by an earlier start")
+		case !known:
+		case strings.HasSuffix(info.Name, ".bak"):
+			if err := readTable(c.fs, name, member); err != nil {
+				c.note(name, -1, "the backup cannot be read: %v", err)
+			}
+		default:
+			if err := readTable(c.fs, name, member); err == nil {
+				continue
+			} else if berr := readTable(c.fs, name+".bak", member); berr == nil {
+				c.damage(name, -1, "%v; the next start uses its backup", err)
+			} else {
+				c.damage(name, -1, "%v; its backup cannot be read either: %v", err, berr)
+			}
+		}
+	}
+	return nil
+}
+
+// readTable says whether a table's file is what it should be.
+func readTable(fsys vfs.FS, name, member string) error {
+	text, err := vfs.ReadFile(fsys, name)
+	if err != nil {
+		return err
+	}
+	if len(text) == 0 {
+		return errors.New("the file is empty")
+	}
+	var members map[string]fastjson.Raw
+	if err := fastjson.Unmarshal(text, &members); err != nil {
+		return fmt.Errorf("no JSON object: %w", err)
+	}
+	if member == "" || members[member] == nil {
+		return nil
+	}
+	var table map[string]fastjson.Raw
+	if err := fastjson.Unmarshal(members[member], &table); err != nil {
+		return fmt.Errorf("%s: %w", member, err)
+	}
+	return nil
+}
+
+// checkExts looks at the extension units that queue units point to.
+func (c *checker) checkExts() error {
+	dir := path.Join(c.root, "consumequeue_ext")
+	for _, key := range c.queueDirs(dir) {
+		x := &queueExt{files: newQueueFiles(c.fs, path.Join(dir, key.topic, strconv.Itoa(int(key.id))), c.cfg.ConsumeQueueExtFileSize)}
+		files, size, err := c.offsetFiles([]string{x.files.dir}, x.files.size, 1, extHeadBytes+extEndBytes)
+		if err != nil {
+			return err
+		}
+		list := make([]*queueFile, len(files))
+		for i, f := range files {
+			list[i] = &queueFile{base: f.offset}
+		}
+		x.files.list.Store(&list)
+		x.files.size, x.files.readOnly = size, true
+		q := c.openQueue(key)
+		if q.files == nil {
+			c.note(x.files.dir, -1, "extension units of a queue that is not there")
+			continue
+		}
+		if err := errors.Join(c.checkExt(q.files, x), q.files.close(), x.files.close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *checker) checkExt(f *queueFiles, x *queueExt) error {
+	first, end, err := f.bounds()
+	if err != nil {
+		return err
+	}
+	for offset := first; offset < end; offset++ {
+		code, ok := f.codeAt(offset)
+		if !ok || !isExtAddress(code) {
+			continue
+		}
+		if _, err := x.read(code); err != nil {
+			at := offset * unitBytes
+			c.behind(path.Join(f.dir, segmentName(at-at%f.size)), at%f.size, "points to byte %d of %s: %v", extOffset(code), x.files.dir, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Extension units of a consume queue (docs/format/consumequeueext.md): tag code,
+// store time and a filter's bitmap, to which the queue's unit points in place of
+// its tag code. The dispatcher writes them before the units that point to them.
+// Java: ConsumeQueueExt.
+
+package store
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math"
+	"path"
+
+	"rocketd/protocol/message"
+	"rocketd/store/vfs"
+)
+
+const (
+	extHeadBytes = 2 + 8 + 8 + 2
+	maxExtBytes  = math.MaxInt16
+	// extEndBytes stay free at the end of a file for the mark that ends it.
+	extEndBytes = 4
+	// maxExtAddress separates addresses from tag codes, which are 32-bit hashes
+	// or times.
+	maxExtAddress = math.MinInt32 - 1
+)
+
+// isExtAddress says whether what stands in the place of a tag code points to an
+// extension unit.
+func isExtAddress(code int64) bool { return code <= maxExtAddress }
+
+func extAddress(offset int64) int64 { return offset + math.MinInt64 }
+func extOffset(address int64) int64 { return address - math.MinInt64 }
+
+// ExtUnit is one extension unit.
+type ExtUnit struct {
+	TagsCode         int64
+	StoreTimestampMs int64
+	Bitmap           []byte
+}
+
+func (u *ExtUnit) size() int { return extHeadBytes + len(u.Bitmap) }
+
+func (u *ExtUnit) append(dst []byte) []byte {
+	be := binary.BigEndian
+	dst = be.AppendUint16(dst, uint16(u.size()))
+	dst = be.AppendUint64(dst, uint64(u.TagsCode))
+	dst = be.AppendUint64(dst, uint64(u.StoreTimestampMs))
+	dst = be.AppendUint16(dst, uint16(len(u.Bitmap)))
+	return append(dst, u.Bitmap...)
+}
+
+var errExtUnit = errors.New("no extension unit")
+
+// queueExt is the extension of one queue. Its files are kept like a queue's.
+type queueExt struct {
+	files *queueFiles
+	// source gives the unit of a record; nil: the extension is only read, because
+	// it was switched off.
+	source func(u unit) ExtUnit
+	end    int64 // under the dispatch lock: where the next unit goes
+	buf    []byte
+}
+
+// load finds the end: behind the last unit of the last file.
+func (x *queueExt) load(repair bool) error {
+	found, err := findOffsetFiles(x.files.fs, []string{x.files.dir})
+	if err != nil {
+		return err
+	}
+	if err := x.files.adopt(found, "mappedFileSizeConsumeQueueExt", 1, extHeadBytes+extEndBytes, repair); err != nil {
+		return err
+	}
+	list := *x.files.list.Load()
+	if len(list) == 0 {
+		return nil
+	}
+	last := list[len(list)-1].base
+	x.end = last
+	for x.end < last+x.files.size {
+		u, err := x.read(extAddress(x.end))
+		if errors.Is(err, errExtUnit) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		x.end += int64(u.size())
+	}
+	return nil
+}
+
+// read returns the unit at an address.
+func (x *queueExt) read(address int64) (ExtUnit, error) {
+	at := extOffset(address)
+	q := x.files.find(at)
+	if q == nil || !isExtAddress(address) {
+		return ExtUnit{}, errExtUnit
+	}
+	file, err := x.files.open(q, x.files.readFlag())
+	if err != nil {
+		return ExtUnit{}, err
+	}
+	var head [extHeadBytes]byte
+	if n, err := file.ReadAt(head[:], at-q.base); n < len(head) {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = errExtUnit
+		}
+		return ExtUnit{}, err
+	}
+	be := binary.BigEndian
+	size, bits := int(int16(be.Uint16(head[:]))), int(int16(be.Uint16(head[18:])))
+	if size < extHeadBytes || bits < 0 || size != extHeadBytes+bits || at-q.base+int64(size) > x.files.size {
+		return ExtUnit{}, errExtUnit
+	}
+	u := ExtUnit{TagsCode: int64(be.Uint64(head[2:])), StoreTimestampMs: int64(be.Uint64(head[10:]))}
+	if bits > 0 {
+		u.Bitmap = make([]byte, bits)
+		if n, err := file.ReadAt(u.Bitmap, at-q.base+extHeadBytes); n < bits {
+			return ExtUnit{}, errors.Join(errExtUnit, err)
+		}
+	}
+	return u, nil
+}
+
+// resolve puts the tag codes into units read from the queue's file. A unit
+// whose extension cannot be read keeps the address, which matches no tag.
+func (x *queueExt) resolve(units []unit) {
+	for i := range units {
+		if isExtAddress(units[i].tagsCode) {
+			if u, err := x.read(units[i].tagsCode); err == nil {
+				units[i].tagsCode = u.TagsCode
+			}
+		}
+	}
+}
+
+// enter writes the extension of a unit and returns the unit as it goes into
+// the queue's file. One that is too large is left out, as in Java.
+func (x *queueExt) enter(u unit) (unit, error) {
+	if x.source == nil || u.isBlank() {
+		return u, nil
+	}
+	ext := x.source(u)
+	size := int64(ext.size())
+	if size > maxExtBytes || size+extEndBytes > x.files.size || x.end+size > extOffset(maxExtAddress) {
+		return u, nil
+	}
+	if left := x.files.size - x.end%x.files.size; size+extEndBytes > left {
+		if err := x.put(x.end, []byte{0xff, 0xff}); err != nil {
+			return u, err
+		}
+		x.end += left
+	}
+	x.buf = ext.append(x.buf[:0])
+	if err := x.put(x.end, x.buf); err != nil {
+		return u, err
+	}
+	u.tagsCode = extAddress(x.end)
+	x.end += size
+	return u, nil
+}
+
+func (x *queueExt) put(at int64, b []byte) error {
+	q := x.files.find(at)
+	if q == nil {
+		var err error
+		if q, err = x.files.create(at); err != nil {
+			return err
+		}
+	}
+	file, err := x.files.open(q, vfs.Create)
+	if err != nil {
+		return err
+	}
+	if _, err := file.WriteAt(b, at-q.base); err != nil {
+		return err
+	}
+	q.dirty = true
+	q.bytes += int64(len(b))
+	return nil
+}
+
+// truncate makes the unit at last the newest; an address that is none empties
+// the extension.
+func (x *queueExt) truncate(last int64) error {
+	if !isExtAddress(last) {
+		x.end = 0
+		return x.files.clear()
+	}
+	u, err := x.read(last)
+	if errors.Is(err, errExtUnit) {
+		return nil // nothing is known of its size: what is behind is overwritten
+	}
+	if err != nil {
+		return err
+	}
+	x.end = extOffset(last) + int64(u.size())
+	return x.files.truncateBytes(x.end)
+}
+
+// dropBefore removes the files all of whose units are before an address.
+func (x *queueExt) dropBefore(first int64) error {
+	if !isExtAddress(first) {
+		return nil
+	}
+	n, list := 0, *x.files.list.Load()
+	for n < len(list)-1 && list[n].base+x.files.size <= extOffset(first) {
+		n++
+	}
+	return x.files.dropFirst(n)
+}
+
+// newExt makes the extension of a queue, with a source when it is to be written.
+func (t *queueTable) newExt(topic, id string, write bool) *queueExt {
+	x := &queueExt{files: newQueueFiles(t.fs, path.Join(t.extDir, topic, id), t.extFileSize)}
+	if write {
+		x.source = func(u unit) ExtUnit { return t.extOf(topic, u) }
+	}
+	return x
+}
+
+// extOf makes the extension unit of a record, with the bits that the hook gives.
+func (s *Store) extOf(topic string, u unit) ExtUnit {
+	ext := ExtUnit{TagsCode: u.tagsCode}
+	rec, seg := s.log.slice(u.phyOffset, int64(u.size))
+	if seg == nil {
+		return ext
+	}
+	defer seg.unpin()
+	ext.StoreTimestampMs = message.RecordStoreTimestamp(rec)
+	if s.deps.FilterBits != nil {
+		ext.Bitmap = s.deps.FilterBits(topic, rec)
+	}
+	return ext
+}
+
+// ExtUnit returns the extension unit of a queue offset; false when it has none.
+func (s *Store) ExtUnit(topic string, queueID int32, offset int64) (ExtUnit, bool) {
+	q := s.queues.get(topic, queueID)
+	if q == nil || q.files.ext == nil || offset < q.min.Load() {
+		return ExtUnit{}, false
+	}
+	address, ok := q.files.codeAt(offset)
+	if !ok {
+		return ExtUnit{}, false
+	}
+	u, err := q.files.ext.read(address)
+	return u, err == nil
+}
+
+// codeAt is what stands in the file in the place of a tag code.
+func (f *queueFiles) codeAt(offset int64) (code int64, ok bool) {
+	var one [1]unit
+	var raw [unitBytes]byte
+	n, err := f.readPlain(offset, one[:], raw[:])
+	if err != nil || n == 0 || !one[0].valid() {
+		return 0, false
+	}
+	return one[0].tagsCode, true
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package store
+
+import (
+	"fmt"
+	"math/rand"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"rocketd/protocol/message"
+	"rocketd/store/vfs"
+)
+
+// extStore is a store with extension units, whose hook gives the record's body
+// as its bitmap.
+func extStore(t *testing.T, fsys vfs.FS, cfg Config) *Store {
+	t.Helper()
+	cfg.EnableConsumeQueueExt, cfg.ConsumeQueueExtFileSize = true, 200
+	deps := newDeps(fsys)
+	deps.FilterBits = bodyBits
+	s, err := Open(cfg, deps)
+	require.NoError(t, err)
+	return s
+}
+
+func bodyBits(_ string, rec []byte) []byte {
+	var v message.View
+	if v.Parse(rec, false) != nil {
+		return nil
+	}
+	return append([]byte(nil), v.Body...)
+}
+
+func requireExts(t *testing.T, s *Store, bodies []string) {
+	t.Helper()
+	require.Equal(t, bodies, readAll(t, s, "T", 0))
+	low, high, _ := s.QueueRange("T", 0)
+	for offset := low; offset < high; offset++ {
+		ext, ok := s.ExtUnit("T", 0, offset)
+		require.True(t, ok, offset)
+		require.Equal(t, bodies[offset], string(ext.Bitmap))
+		require.Equal(t, message.TagsCode("TagA"), ext.TagsCode)
+		_, _, code, ok := s.TagsCodeAt("T", 0, offset)
+		require.True(t, ok)
+		require.Equal(t, ext.TagsCode, code)
+		at, ok := s.StoreTime("T", 0, offset)
+		require.True(t, ok)
+		require.Equal(t, at, ext.StoreTimestampMs)
+	}
+}
+
+func TestExtensionUnits(t *testing.T) {
+	eachDisk(t, func(t *testing.T, fsys vfs.FS, cfg Config) {
+		var bodies []string
+		fill := func(s *Store, n int) {
+			for range n {
+				body := fmt.Sprint(len(bodies), strings.Repeat("b", len(bodies)%40))
+				mustPut(t, s, newMessage("T", 0, body))
+				bodies = append(bodies, body)
+			}
+			require.NoError(t, s.dispatchAll())
+		}
+		for range 2 {
+			s := extStore(t, fsys, cfg)
+			fill(s, 45)
+			requireExts(t, s, bodies)
+			require.NoError(t, s.Close())
+		}
+		clean(t, fsys, cfg)
+		s := extStore(t, fsys, cfg)
+		require.NoError(t, s.TruncateTo(mustOffset(t, s, 60)))
+		bodies = bodies[:60]
+		fill(s, 10)
+		requireExts(t, s, bodies)
+		require.NoError(t, s.Close())
+
+		// Switched off, what is there is still read, and new units have none.
+		plain, err := Open(cfg, newDeps(fsys))
+		require.NoError(t, err)
+		mustPut(t, plain, newMessage("T", 0, "plain"))
+		require.Equal(t, append(bodies, "plain"), readAll(t, plain, "T", 0))
+		_, _, code, _ := plain.TagsCodeAt("T", 0, 3)
+		require.Equal(t, message.TagsCode("TagA"), code)
+		_, ok := plain.ExtUnit("T", 0, 70)
+		require.False(t, ok)
+		require.NoError(t, plain.DeleteTopic("T"))
+		infos, err := fsys.List(filepath.ToSlash(filepath.Join(cfg.StorePathRootDir, "consumequeue_ext")))
+		require.NoError(t, err)
+		if len(infos) > 0 {
+			require.Empty(t, mustList(t, fsys, filepath.ToSlash(filepath.Join(cfg.StorePathRootDir, "consumequeue_ext/T"))))
+		}
+		require.NoError(t, plain.Close())
+	})
+}
+
+func mustOffset(t *testing.T, s *Store, offset int64) int64 {
+	phyOffset, _, _, ok := s.TagsCodeAt("T", 0, offset)
+	require.True(t, ok)
+	return phyOffset
+}
+
+func clean(t *testing.T, fsys vfs.FS, cfg Config) {
+	t.Helper()
+	damaged, err := Check(fsys, cfg, func(f Finding) { require.False(t, f.Damage, f) })
+	require.NoError(t, err)
+	require.Zero(t, damaged)
+}
+
+// The bytes of a unit, of the end of a file and of the queue's unit that points
+// to it are those of Java's ConsumeQueueExt.
+func TestExtensionUnitBytes(t *testing.T) {
+	fsys, cfg := vfs.NewMem(), smallConfig("/store")
+	s := extStore(t, fsys, cfg)
+	mustPut(t, s, newMessage("T", 0, "ab"))
+	mustPut(t, s, newMessage("T", 0, strings.Repeat("c", 160)))
+	require.NoError(t, s.Close())
+	file := readFile(t, fsys, "/store/consumequeue_ext/T/0/00000000000000000000")
+	require.Len(t, file, 200)
+	require.Equal(t, "0016000000000027a8070000018bcfe568000002"+"6162"+"ffff", fmt.Sprintf("%x", file[:24]))
+	require.Equal(t, make([]byte, 176), file[24:])
+	file = readFile(t, fsys, "/store/consumequeue_ext/T/0/00000000000000000200")
+	require.Equal(t, "00b4000000000027a8070000018bcfe5680000a063", fmt.Sprintf("%x", file[:21]))
+	queue := readFile(t, fsys, "/store/consumequeue/T/0/00000000000000000000")
+	require.Equal(t, "8000000000000000", fmt.Sprintf("%x", queue[12:20]))
+	require.Equal(t, "80000000000000c8", fmt.Sprintf("%x", queue[32:40]))
+}
+
+func TestExtensionUnitsSurviveCrashes(t *testing.T) {
+	for seed := range int64(30) {
+		disk, cfg := vfs.NewMem(), smallConfig("/store")
+		s := extStore(t, disk, cfg)
+		var bodies []string
+		for i := range 60 {
+			bodies = append(bodies, fmt.Sprint(i, strings.Repeat("b", int(seed)%7)))
+			mustPut(t, s, newMessage("T", 0, bodies[i]))
+			switch rand.New(rand.NewSource(seed*100 + int64(i))).Intn(9) {
+			case 0:
+				require.NoError(t, s.dispatchAll())
+			case 1:
+				require.NoError(t, s.flushLog())
+			case 2:
+				require.NoError(t, s.flushQueues(0))
+				require.NoError(t, s.check.save(disk))
+			}
+		}
+		crashed := disk.CrashClone(rand.New(rand.NewSource(seed)))
+		again := extStore(t, crashed, cfg)
+		_, high, _ := again.QueueRange("T", 0)
+		require.NoError(t, again.dispatchAll())
+		if high > 0 {
+			requireExts(t, again, bodies[:high])
+		}
+		require.NoError(t, again.Close())
+		clean(t, crashed, cfg)
+		require.NoError(t, s.Close())
+	}
+}
+
+// Extension files go with the queue's.
+func TestExtensionFilesGoWithTheLog(t *testing.T) {
+	cfg := retentionConfig("/store")
+	cfg.EnableConsumeQueueExt, cfg.ConsumeQueueExtFileSize = true, 100
+	r := newRetained(t, vfs.NewMem(), cfg)
+	defer r.Close()
+	r.fill(t, 6)
+	before := len(r.files(t, "consumequeue_ext/T/0"))
+	r.clock.Advance(100 * 3600e9)
+	r.DeleteExpired()
+	r.round(t)
+	require.Less(t, len(r.files(t, "consumequeue_ext/T/0")), before/2)
+	r.requireTail(t)
+}
