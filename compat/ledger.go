@@ -91,7 +91,7 @@ var differences = []Entry{
 	{"tls", "remoting", Open, "A TLS or PROXY-protocol opening closes the connection.", "comes with access control", nil},
 	{"clean-queues", "admin", Deliberate, "CLEAN_EXPIRED_CONSUMEQUEUE removes only queues that their topic does not have any more; Java also removes those in use, whose offsets then begin at 0 again.", "consumers would skip what is sent next", nil},
 	{"store-full-remark", "send", Deliberate, "The remark of a send refused with SERVICE_NOT_AVAILABLE ends with the cause.", "an operator sees which partition or file it is", nil},
-	{"store-kinds", "store", Open, "LMQ, BatchCQ, extension units, property CRC and transientStorePool are not there.", "comes with the store's remaining work", nil},
+	{"store-kinds", "store", Open, "LMQ, BatchCQ, property CRC and transientStorePool are not there.", "comes with the store's remaining work", nil},
 	{"store-damage", "store", Deliberate, "Damage inside a cleanly stopped log refuses the start with file and offset; Java truncates the log there.", "messages that were acknowledged are not dropped in silence", nil},
 	{"store-queues-follow-log", "store", Deliberate, "Recovery takes the log as the truth: queue entries are corrected and missing ones rebuilt, bytes behind the log's end are zeroed, index entries older than the scan are kept.", "Java leaves messages unreachable in some of these cases", nil},
 	{"store-file-size", "store", Deliberate, "A commit log or consume queue whose files have another size than configured is opened with the size that they have; Java does not start.", "a directory can be moved without its configuration", nil},

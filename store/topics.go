@@ -142,6 +142,11 @@ func (t *queueTable) load(repair bool) error {
 	if err := vfs.MkdirAllSync(t.fs, t.dir); err != nil {
 		return err
 	}
+	if t.extEnabled {
+		if err := vfs.MkdirAllSync(t.fs, t.extDir); err != nil {
+			return err
+		}
+	}
 	topics, err := t.fs.List(t.dir)
 	if err != nil {
 		return err

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command rocketd is every server and admin program in one: `rocketd namesrv`, `broker`, `standalone`, `admin`.
-// The launchers in bin/ carry upstream's names and call it.
+// Command rocketd is every server and admin program in one: `rocketd namesrv`, `broker`, `standalone`, `admin`,
+// `store`. The launchers in bin/ carry upstream's names and call it.
 package main
 
 import (
@@ -19,7 +19,7 @@ func main() {
 		SilenceErrors: true,
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.AddCommand(namesrvCommand(), brokerCommand(), standaloneCommand(), adminCommand())
+	root.AddCommand(namesrvCommand(), brokerCommand(), standaloneCommand(), adminCommand(), storeCommand())
 	if err := root.Execute(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -20,6 +20,7 @@ import (
 	"rocketd/protocol"
 	"rocketd/protocol/message"
 	"rocketd/remoting"
+	"rocketd/store"
 )
 
 // smallFiles let few messages fill several files of each kind. The second delay
@@ -28,6 +29,13 @@ var smallFiles = map[string]string{
 	"mappedFileSizeCommitLog": "65536", "mappedFileSizeConsumeQueue": "200", "mappedFileSizeTimerLog": "65536",
 	"maxHashSlotNum": "100", "maxIndexNum": "200", "messageDelayLevel": "1s 12s 60s",
 	"transactionTimeOut": "3600000", "transactionCheckInterval": "3600000",
+}
+
+// smallStore is the same for ours without a server.
+func smallStore(dir string) store.Config {
+	cfg := store.DefaultConfig()
+	cfg.StorePathRootDir, cfg.MaxHashSlotNum, cfg.MaxIndexNum = dir, 100, 200
+	return cfg
 }
 
 // node is one server over the directory.

@@ -136,6 +136,7 @@ func (n *node) commitHalf(half sent) {
 // TestJavaAndOursTakeTurns is the life of one directory: Java writes and stops,
 // ours goes on and is killed, Java goes on and is killed, ours has all of it.
 func TestJavaAndOursTakeTurns(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	storeDir := filepath.Join(home, "store")
 	require.NoError(t, os.MkdirAll(filepath.Join(storeDir, "foreign"), 0o755))
@@ -150,6 +151,7 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	requireLocked(t, storeDir)
 	java.stop()
 	require.NoFileExists(t, filepath.Join(storeDir, "abort"), "Java ended cleanly")
+	requireWhole(t, storeDir)
 
 	ours := start(t, target.Binary, home)
 	require.Equal(t, wrote, ours.view(), "what ours reads of Java's")
@@ -162,6 +164,7 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	wrote = ours.view()
 	ours.kill()
 	require.FileExists(t, filepath.Join(storeDir, "abort"))
+	requireWhole(t, storeDir)
 
 	java = start(t, target.Java, home)
 	require.Equal(t, wrote, java.view(), "what Java reads of ours")
@@ -173,6 +176,7 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	java.write("3")
 	wrote = java.view()
 	java.kill()
+	requireWhole(t, storeDir)
 
 	ours = start(t, target.InProc, home)
 	require.Equal(t, wrote, ours.view(), "what ours reads of a killed Java's")
@@ -185,12 +189,14 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	require.Positive(t, ours.delivered("Txn", "in a transaction"))
 	ours.awaitDelivered("Delayed", "delayed 3")
 	ours.stop()
+	requireWhole(t, storeDir)
 	require.FileExists(t, filepath.Join(storeDir, "foreign", "notes"))
 }
 
 // TestJavaTakesOverWhatOursLeft is the way out: a directory that ours began and
 // ended cleanly is Java's from then on.
 func TestJavaTakesOverWhatOursLeft(t *testing.T) {
+	t.Parallel()
 	home := t.TempDir()
 	ours := start(t, target.InProc, home)
 	ours.settings()
@@ -206,12 +212,22 @@ func TestJavaTakesOverWhatOursLeft(t *testing.T) {
 	java.kill()
 }
 
+// requireWhole has the offline check look at a directory that nobody uses.
+func requireWhole(t *testing.T, dir string) {
+	t.Helper()
+	damaged, err := store.Check(vfs.OS, smallStore(dir), func(f store.Finding) {
+		if f.Damage {
+			t.Error(f)
+		}
+	})
+	require.NoError(t, err)
+	require.Zero(t, damaged)
+}
+
 // requireLocked demands that a directory in use is refused.
 func requireLocked(t *testing.T, dir string) {
 	t.Helper()
-	cfg := store.DefaultConfig()
-	cfg.StorePathRootDir = dir
-	_, err := store.Open(cfg, store.Deps{FS: vfs.OS, Clock: clockwork.NewRealClock(), Log: zerolog.Nop()})
+	_, err := store.Open(smallStore(dir), store.Deps{FS: vfs.OS, Clock: clockwork.NewRealClock(), Log: zerolog.Nop()})
 	require.ErrorIs(t, err, vfs.ErrLocked)
 	require.ErrorContains(t, err, dir)
 }
