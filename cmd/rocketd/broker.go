@@ -19,7 +19,7 @@ import (
 func brokerCommand() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "broker", Short: "Run a Broker", Args: cobra.ArbitraryArgs}
-	o.bindBroker(cmd)
+	o.bindBroker(cmd, "mqbroker")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		tellIgnored(args)
 		p := startProcess("broker", brokerGarbage)
@@ -41,8 +41,8 @@ func brokerCommand() *cobra.Command {
 // brokerGarbage lets a broker collect rarely: its live data is small, and its garbage is what requests leave.
 const brokerGarbage = 400
 
-func (o *options) bindBroker(cmd *cobra.Command) {
-	o.bind(cmd, "Broker")
+func (o *options) bindBroker(cmd *cobra.Command, launcher string) {
+	o.bind(cmd, launcher, "Broker config properties file", "Print all config item")
 	cmd.Flags().BoolVarP(&o.important, "printImportantConfig", "m", false, "Print important config item")
 	cmd.Flags().BoolVar(&o.proxy, "enable-proxy", false, "")
 	_ = cmd.Flags().MarkHidden("enable-proxy")
@@ -62,6 +62,9 @@ func (o *options) brokerConfig(p *process) (cfg broker.Config, printed bool, err
 	}
 	if o.servers != "" {
 		cfg.NamesrvAddr = o.servers
+	}
+	if cfg.BrokerIP1 == "" {
+		cfg.BrokerIP1 = thisHost().IP
 	}
 	if o.print(&cfg) {
 		return cfg, true, nil

@@ -18,7 +18,7 @@ import (
 func namesrvCommand() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "namesrv", Short: "Run a NameServer", Args: cobra.ArbitraryArgs}
-	o.bind(cmd, "Name server")
+	o.bind(cmd, "mqnamesrv", "Name server config properties file", "Print all config items")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		tellIgnored(args)
 		p := startProcess("namesrv", 100)

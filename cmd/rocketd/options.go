@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"rocketd/conf"
 	"rocketd/internal/settings"
@@ -28,10 +30,55 @@ type options struct {
 }
 
 // bind declares the options that all servers share, with upstream's names and words.
-func (o *options) bind(cmd *cobra.Command, whose string) {
-	cmd.Flags().StringVarP(&o.file, "configFile", "c", "", whose+" config properties file")
+func (o *options) bind(cmd *cobra.Command, launcher, file, all string) {
+	cmd.Flags().StringVarP(&o.file, "configFile", "c", "", file)
 	cmd.Flags().StringVarP(&o.servers, "namesrvAddr", "n", "", "Name server address list, eg: '192.168.0.1:9876;192.168.0.2:9876'")
-	cmd.Flags().BoolVarP(&o.all, "printConfigItem", "p", false, "Print all config items")
+	cmd.Flags().BoolVarP(&o.all, "printConfigItem", "p", false, all)
+	cmd.Flags().BoolP("help", "h", false, "Print help")
+	cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Print(help(launcher, cmd.Flags())) })
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return optionError(err) })
+}
+
+// help is what upstream's option parser prints.
+func help(launcher string, flags *pflag.FlagSet) string {
+	usage, lines, width := "usage: "+launcher, [][2]string{}, 0
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		argument := ""
+		if f.Value.Type() != "bool" {
+			argument = " <arg>"
+		}
+		lines = append(lines, [2]string{"-" + f.Shorthand + ",--" + f.Name + argument, f.Usage})
+		width = max(width, len(lines[len(lines)-1][0]))
+	})
+	slices.SortFunc(lines, func(a, b [2]string) int { return strings.Compare(a[0], b[0]) })
+	var text strings.Builder
+	for _, line := range lines {
+		short, argument := line[0][:2], ""
+		if strings.HasSuffix(line[0], " <arg>") {
+			argument = " <arg>"
+		}
+		usage += " [" + short + argument + "]"
+		fmt.Fprintf(&text, " %-*s   %s\n", width, line[0], line[1])
+	}
+	return usage + "\n" + text.String()
+}
+
+// optionError puts a mistake on the command line into upstream's words.
+func optionError(err error) error {
+	var unknown *pflag.NotExistError
+	var bare *pflag.ValueRequiredError
+	switch {
+	case errors.As(err, &unknown) && len(unknown.GetSpecifiedName()) == 1:
+		return fmt.Errorf("Unrecognized option: -%s", unknown.GetSpecifiedName()) //nolint:staticcheck // upstream's sentence
+	case errors.As(err, &unknown):
+		return fmt.Errorf("Unrecognized option: --%s", unknown.GetSpecifiedName()) //nolint:staticcheck // upstream's sentence
+	case errors.As(err, &bare):
+		return fmt.Errorf("Missing argument for option: %s", bare.GetSpecifiedName()) //nolint:staticcheck // upstream's sentence
+	}
+	return err
 }
 
 // load reads the configuration file, if there is one, into cfg. What it did not take as it stood is told on standard

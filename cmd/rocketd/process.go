@@ -64,8 +64,8 @@ func (p *process) run(serve func(ctx context.Context) error) error {
 
 // booted tells the operator, who looks at the terminal or into the log, that the ports answer.
 func (p *process) booted(line string) {
-	fmt.Println(line)
 	p.log.Info().Msg(line)
+	fmt.Println(line)
 	debug.FreeOSMemory()
 }
 

@@ -23,8 +23,7 @@ const (
 func standaloneCommand() *cobra.Command {
 	o := options{}
 	cmd := &cobra.Command{Use: "standalone", Short: "Run a NameServer and a Broker in one process", Args: cobra.ArbitraryArgs}
-	o.bindBroker(cmd)
-	cmd.Long = cmd.Short + ". The NameServer listens on the port of the first address of -n, 9876 without it."
+	o.bindBroker(cmd, "standalone")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		tellIgnored(args)
 		p := startProcess("broker", brokerGarbage)

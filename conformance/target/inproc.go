@@ -38,13 +38,13 @@ func runInproc(run func(ctx context.Context) error, ready <-chan struct{}) (runn
 	}
 }
 
-func (s *inproc) stop() error {
+func (s *inproc) Stop() error {
 	s.cancel()
 	return <-s.done
 }
 
-func (s *inproc) kill() error {
-	return errors.Join(s.stop(), errors.New("a server in this process cannot be killed"))
+func (s *inproc) Kill() error {
+	return errors.Join(s.Stop(), errors.New("a server in this process cannot be killed"))
 }
 
 func inprocNames(file string) (running, error) {

@@ -28,8 +28,8 @@ var ports = struct {
 	claimed []*os.File // open, and so locked, until the process ends
 }{next: firstPort + portStep*rand.IntN((lastPort-firstPort)/portStep)}
 
-// freePort returns a port that is free together with its neighbours, and that this process has not given away before.
-func freePort() (int, error) {
+// FreePort returns a port that is free together with its neighbours, and that this process has not given away before.
+func FreePort() (int, error) {
 	ports.Lock()
 	defer ports.Unlock()
 	for range (lastPort - firstPort) / portStep {

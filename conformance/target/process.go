@@ -10,14 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 )
 
-// process is a server process whose output goes to a file.
-type process struct {
+// Process is a server process whose output goes to a file.
+type Process struct {
 	cmd    *exec.Cmd
 	out    string
 	exited chan struct{} // closed when the process has ended and err is set
@@ -27,8 +25,8 @@ type process struct {
 // bootLine stands in the output of all servers, ours and Java's, once the port answers.
 const bootLine = "boot success"
 
-// spawn starts a process and waits for its boot line.
-func spawn(cmd *exec.Cmd, out string) (running, error) {
+// Spawn starts a server, whose output goes to the file out, and waits for its boot line. It ends with this process.
+func Spawn(cmd *exec.Cmd, out string) (*Process, error) {
 	file, err := os.Create(out)
 	if err != nil {
 		return nil, err
@@ -39,7 +37,7 @@ func spawn(cmd *exec.Cmd, out string) (running, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	p := &process{cmd: cmd, out: out, exited: make(chan struct{})}
+	p := &Process{cmd: cmd, out: out, exited: make(chan struct{})}
 	go func() {
 		p.err = cmd.Wait()
 		close(p.exited)
@@ -53,32 +51,59 @@ func spawn(cmd *exec.Cmd, out string) (running, error) {
 		case <-p.exited:
 			return nil, fmt.Errorf("%s ended at its start: %v\n%s", filepath.Base(out), p.err, p.tail())
 		case <-deadline:
-			return nil, fmt.Errorf("%s did not start within %v (%v)\n%s", filepath.Base(out), patience, p.kill(), p.tail())
+			return nil, fmt.Errorf("%s did not start within %v (%v)\n%s", filepath.Base(out), patience, p.Kill(), p.tail())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
 }
 
-func (p *process) stop() error {
+// Stop ends the server in order, and waits for that.
+func (p *Process) Stop() error {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("%s had ended already: %w\n%s", filepath.Base(p.out), err, p.tail())
 	}
+	return p.Wait()
+}
+
+// Wait waits for the end of a server that has been told to end. Its status counts for nothing: a JVM that ended in order
+// reports the signal.
+func (p *Process) Wait() error {
 	select {
 	case <-p.exited:
-		return nil // a JVM that ended in order reports the signal
+		return nil
 	case <-time.After(patience):
-		return fmt.Errorf("%s did not end within %v of SIGTERM (%v)\n%s", filepath.Base(p.out), patience, p.kill(), p.tail())
+		return fmt.Errorf("%s did not end within %v (%v)\n%s", filepath.Base(p.out), patience, p.Kill(), p.tail())
 	}
 }
 
-func (p *process) kill() error {
+// Running says whether the server has not ended yet.
+func (p *Process) Running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// PID of the server, which the launcher has become.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Output is what the server has printed so far.
+func (p *Process) Output() (string, error) {
+	text, err := os.ReadFile(p.out)
+	return string(text), err
+}
+
+// Kill ends the server with SIGKILL.
+func (p *Process) Kill() error {
 	err := p.cmd.Process.Kill()
 	<-p.exited
 	return err
 }
 
 // tail is the end of what the process printed, for the report of a failure.
-func (p *process) tail() string {
+func (p *Process) tail() string {
 	const most = 2000
 	text, err := os.ReadFile(p.out)
 	if err != nil {
@@ -87,63 +112,20 @@ func (p *process) tail() string {
 	return string(text[max(0, len(text)-most):])
 }
 
-// root is the checkout.
-var root = sync.OnceValues(func() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir, nil
-		}
-		if dir == filepath.Dir(dir) {
-			return "", fmt.Errorf("no go.mod above the working directory")
-		}
-		dir = filepath.Dir(dir)
-	}
-})
-
-// goCaches are the caches of this user's Go, so that a launcher under another HOME does not fill new ones.
-var goCaches = sync.OnceValues(func() ([]string, error) {
-	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
-	if err != nil {
-		return nil, err
-	}
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	return []string{"GOCACHE=" + lines[0], "GOMODCACHE=" + lines[1]}, nil
-})
-
 // binary runs a launcher, which builds the program if need be and becomes it.
 func binary(home, script string, args ...string) (running, error) {
-	dir, err := root()
+	in, err := Checkout(home)
 	if err != nil {
 		return nil, err
 	}
-	caches, err := goCaches()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.Command("sh", append([]string{filepath.Join(dir, "bin", script)}, args...)...)
-	cmd.Dir = home
-	cmd.Env = append(append(os.Environ(), caches...), "HOME="+home)
-	return spawn(cmd, filepath.Join(home, script+".out"))
+	return Spawn(in.Command(script, args...), filepath.Join(home, script+".out"))
 }
 
-// JavaLib is the class path of the Java servers, fetched once a machine.
-var JavaLib = sync.OnceValues(func() (string, error) {
-	dir, err := root()
-	if err != nil {
-		return "", err
-	}
-	cmd := exec.Command("sh", filepath.Join(dir, "conformance", "javaclient", "fetch.sh"), "peer")
-	cmd.Stderr = os.Stderr
-	lib, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("fetching the Java servers: %w", err)
-	}
-	return filepath.Join(strings.TrimSpace(string(lib)), "*"), nil
-})
+// JavaLib is the class path of the Java servers.
+func JavaLib() (string, error) {
+	lib, err := Jars("peer")
+	return filepath.Join(lib, "*"), err
+}
 
 // javaFlags are what Java 17 must be told to let the servers work with memory directly.
 var javaFlags = []string{
@@ -171,5 +153,5 @@ func java(home, out, heap, class string, args ...string) (running, error) {
 	cmd := exec.Command("java", append(append(flags, class), args...)...)
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), "ROCKETMQ_HOME="+home, "HOME="+home)
-	return spawn(cmd, filepath.Join(home, out))
+	return Spawn(cmd, filepath.Join(home, out))
 }

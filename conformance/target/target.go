@@ -88,11 +88,11 @@ func Start(kind Kind, o Options) (*Cluster, error) {
 		}
 		c.Home = home
 	}
-	namesPort, err := freePort()
+	namesPort, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
-	brokerPort, err := freePort()
+	brokerPort, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +179,8 @@ const patience = 2 * time.Minute
 
 // running is a server that has been started and answers.
 type running interface {
-	stop() error // in order, and waited for
-	kill() error // as SIGKILL
+	Stop() error // in order, and waited for
+	Kill() error // as SIGKILL
 }
 
 // Server is one server that can be ended and started again with the same address and files.
@@ -197,10 +197,10 @@ func (s *Server) Start() (err error) {
 }
 
 // Stop ends the server as an operator does. A server that is not running is left alone.
-func (s *Server) Stop() error { return s.end(running.stop) }
+func (s *Server) Stop() error { return s.end(running.Stop) }
 
 // Kill ends the server as a power cut of its process does.
-func (s *Server) Kill() error { return s.end(running.kill) }
+func (s *Server) Kill() error { return s.end(running.Kill) }
 
 func (s *Server) end(how func(running) error) error {
 	if s.running == nil {
