@@ -14,33 +14,37 @@ import (
 // lanes bound the requests in work, by kind. Names are those of Java's
 // executors, limits those executors' queue capacities.
 type lanes struct {
-	send, sendBack, pull, litePull, query, client, consumer, heartbeat, admin *remoting.Lane
+	send, sendBack, reply, pull, litePull, query, client, consumer, heartbeat, admin, loadBalance *remoting.Lane
 }
 
 func newLanes(cfg *Config) lanes {
 	// A send waits for nothing unless the disk must be waited for.
 	inline := cfg.FlushDiskType == store.AsyncFlush
 	return lanes{
-		send:      remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), inline),
-		sendBack:  remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
-		pull:      remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), false),
-		litePull:  remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), false),
-		query:     remoting.NewLane("query", int(cfg.QueryThreadPoolQueueCapacity), false),
-		client:    remoting.NewLane("client", int(cfg.ClientManagerThreadPoolQueueCapacity), false),
-		consumer:  remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), false),
-		heartbeat: remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), false),
-		admin:     remoting.NewLane("admin", int(cfg.AdminBrokerThreadPoolQueueCapacity), false),
+		send:        remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), inline),
+		sendBack:    remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
+		reply:       remoting.NewLane("reply", int(cfg.ReplyThreadPoolQueueCapacity), false),
+		pull:        remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), false),
+		litePull:    remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), false),
+		query:       remoting.NewLane("query", int(cfg.QueryThreadPoolQueueCapacity), false),
+		client:      remoting.NewLane("client", int(cfg.ClientManagerThreadPoolQueueCapacity), false),
+		consumer:    remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), false),
+		heartbeat:   remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), false),
+		admin:       remoting.NewLane("admin", int(cfg.AdminBrokerThreadPoolQueueCapacity), false),
+		loadBalance: remoting.NewLane("loadBalance", int(cfg.LoadBalanceThreadPoolQueueCapacity), false),
 	}
 }
 
 func (b *Broker) requests() *remoting.Mux {
 	m, l := remoting.NewMux(b.log), b.lanes
 
-	// send.go, sendback.go
+	// send.go, sendback.go, reply.go
 	remoting.Handle(m, protocol.SendMessage, l.send, b.send)
 	remoting.Handle(m, protocol.SendMessageV2, l.send, b.send, remoting.Keys("v2"))
 	remoting.Handle(m, protocol.SendBatchMessage, l.send, b.send, remoting.Keys("v2"))
 	remoting.Handle(m, protocol.ConsumerSendMsgBack, l.sendBack, b.sendBack)
+	remoting.Handle(m, protocol.SendReplyMessage, l.reply, b.sendReply)
+	remoting.Handle(m, protocol.SendReplyMessageV2, l.reply, b.sendReply, remoting.Keys("v2"))
 
 	// pull.go
 	remoting.Handle(m, protocol.PullMessage, l.pull, b.pull)
@@ -56,6 +60,21 @@ func (b *Broker) requests() *remoting.Mux {
 	// offset.go
 	remoting.Handle(m, protocol.QueryConsumerOffset, l.consumer, b.queryConsumerOffset)
 	remoting.Handle(m, protocol.UpdateConsumerOffset, l.consumer, b.updateConsumerOffset)
+
+	// admin_offset.go, resetoffset.go
+	remoting.Handle(m, protocol.GetEarliestMsgStoreTime, l.admin, b.earliestStoreTime)
+	remoting.Handle(m, protocol.QueryConsumeTimeSpan, l.admin, b.consumeTimeSpan)
+	remoting.Handle(m, protocol.QueryCorrectionOffset, l.admin, b.correctionOffset)
+	remoting.Handle(m, protocol.CloneGroupOffset, l.admin, b.cloneOffset)
+	remoting.Handle(m, protocol.InvokeBrokerToResetOffset, l.admin, b.resetOffset)
+
+	// relay.go
+	remoting.Handle(m, protocol.InvokeBrokerToGetConsumerStatus, l.admin, b.consumerStatus)
+	remoting.Handle(m, protocol.GetConsumerRunningInfo, l.admin, b.consumerRunningInfo)
+	remoting.Handle(m, protocol.ConsumeMessageDirectly, l.admin, b.consumeDirectly)
+
+	// assignment.go
+	remoting.Handle(m, protocol.QueryAssignment, l.loadBalance, b.queryAssignment)
 
 	// clients.go
 	remoting.Handle(m, protocol.HeartBeat, l.heartbeat, b.heartbeat)

@@ -56,13 +56,18 @@ type fakePeer struct {
 	mu     sync.Mutex
 	sent   []*protocol.Command
 	closed bool
+	answer func(*protocol.Command) (*protocol.Command, error) // to calls; nil: the connection is closed
 }
 
 func (p *fakePeer) ID() uint64         { return p.id }
 func (p *fakePeer) RemoteAddr() string { return fmt.Sprintf("10.0.0.%d:999", p.id) }
 func (p *fakePeer) LocalAddr() string  { return "10.0.0.9:10911" }
-func (p *fakePeer) Call(context.Context, *protocol.Command) (*protocol.Command, error) {
-	return nil, remoting.ErrClosed
+func (p *fakePeer) Call(ctx context.Context, req *protocol.Command) (*protocol.Command, error) {
+	_ = p.Oneway(req)
+	if p.answer == nil {
+		return nil, remoting.ErrClosed
+	}
+	return p.answer(req)
 }
 
 func (p *fakePeer) Oneway(req *protocol.Command) error {

@@ -81,3 +81,48 @@ type ConsumerOffsets struct {
 	DataVersion DataVersion                `json:"dataVersion"`
 	OffsetTable map[string]map[int32]int64 `json:"offsetTable"`
 }
+
+// ConsumeTimeSpanHeader, QUERY_CONSUME_TIME_SPAN(303).
+type ConsumeTimeSpanHeader struct {
+	Topic string `rmq:"topic"`
+	Group string `rmq:"group"`
+	RPC
+}
+
+type ConsumeTimeSpans struct {
+	ConsumeTimeSpanSet []QueueTimeSpan `json:"consumeTimeSpanSet"`
+}
+
+// QueueTimeSpan says between which times a queue's messages were stored, and of which time the group has consumed. The
+// texts are the same times as Java prints them.
+type QueueTimeSpan struct {
+	ConsumeTimeStampMs int64        `json:"consumeTimeStamp"`
+	ConsumeTimeText    string       `json:"consumeTimeStampStr"`
+	DelayTimeMs        int64        `json:"delayTime"`
+	MaxTimeStampMs     int64        `json:"maxTimeStamp"`
+	MaxTimeText        string       `json:"maxTimeStampStr"`
+	MessageQueue       MessageQueue `json:"messageQueue"`
+	MinTimeStampMs     int64        `json:"minTimeStamp"`
+	MinTimeText        string       `json:"minTimeStampStr"`
+}
+
+// CorrectionOffsetHeader, QUERY_CORRECTION_OFFSET(308).
+type CorrectionOffsetHeader struct {
+	FilterGroups string `rmq:"filterGroups,omitempty"` // separated by commas
+	CompareGroup string `rmq:"compareGroup"`
+	Topic        string `rmq:"topic"`
+	RPC
+}
+
+type CorrectionOffsets struct {
+	CorrectionOffsets map[int32]int64 `json:"correctionOffsets"`
+}
+
+// CloneOffsetHeader, CLONE_GROUP_OFFSET(314).
+type CloneOffsetHeader struct {
+	SrcGroup  string `rmq:"srcGroup"`
+	DestGroup string `rmq:"destGroup"`
+	Topic     string `rmq:"topic,omitempty"`
+	Offline   bool   `rmq:"offline"`
+	RPC
+}

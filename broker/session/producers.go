@@ -74,6 +74,20 @@ func (p *Producers) Channels(group string) []Client {
 	return sortedClients(p.groups[group])
 }
 
+// Find returns the producer with a client id; of two connections the later one.
+func (p *Producers) Find(clientID string) (found Client, ok bool) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, members := range p.groups {
+		for _, c := range members {
+			if c.ClientID == clientID && (!ok || c.Peer.ID() > found.Peer.ID()) {
+				found, ok = c, true
+			}
+		}
+	}
+	return found, ok
+}
+
 // All returns the members of every group.
 func (p *Producers) All() map[string][]Client {
 	p.mu.RLock()

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// QUERY_ASSIGNMENT(400). Sent by 5.x consumers that let the broker share the queues out. Java: QueryAssignmentProcessor,
+// AllocateMessageQueueAveragely, AllocateMessageQueueAveragelyByCircle.
+// Outcomes: Success with the member's queues, none when the topic or the member is unknown; SystemError for a strategy
+// that is not one of the two.
+// Deviation: the mode is always PULL, as POP is not served.
+
+package broker
+
+import (
+	"context"
+	"slices"
+
+	"rocketd/protocol"
+	"rocketd/remoting"
+)
+
+func (b *Broker) queryAssignment(_ context.Context, c *remoting.Call, _ *protocol.RPC) (*protocol.Empty, error) {
+	body := new(protocol.AssignmentRequest)
+	if err := requestJSON(c, body); err != nil {
+		return nil, err
+	}
+	mine, err := b.assign(body)
+	if err != nil {
+		return nil, err
+	}
+	answer := protocol.Assignments{MessageQueueAssignments: []protocol.Assignment{}}
+	for _, mq := range mine {
+		answer.MessageQueueAssignments = append(answer.MessageQueueAssignments, protocol.Assignment{MessageQueue: mq, Mode: "PULL"})
+	}
+	return nil, answerJSON(c, answer)
+}
+
+func (b *Broker) assign(body *protocol.AssignmentRequest) ([]protocol.MessageQueue, error) {
+	topic, ok := b.topics.Get(body.Topic)
+	if !ok || topic.Perm&protocol.PermRead == 0 {
+		return nil, nil
+	}
+	queues := make([]protocol.MessageQueue, clampQueues(topic.ReadQueueNums))
+	for id := range queues {
+		queues[id] = protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: int32(id), Topic: body.Topic}
+	}
+	if body.MessageModel == protocol.Broadcasting {
+		return queues, nil
+	}
+	group, ok := b.consumers.Group(body.ConsumerGroup)
+	if !ok {
+		return nil, nil
+	}
+	members := group.ClientIDs()
+	place := slices.Index(members, body.ClientID)
+	if place < 0 {
+		return nil, nil
+	}
+	switch body.StrategyName {
+	case "AVG":
+		return averagely(queues, place, len(members)), nil
+	case "AVG_BY_CIRCLE":
+		return byCircle(queues, place, len(members)), nil
+	}
+	return nil, protocol.Errorf(protocol.SystemError, "QueryLoad: no strategy of the name %s, AVG and AVG_BY_CIRCLE are known", body.StrategyName)
+}
+
+// averagely gives each member a run of neighbours; the first ones get one more where it does not come out even.
+func averagely(queues []protocol.MessageQueue, place, members int) []protocol.MessageQueue {
+	share, more := len(queues)/members, len(queues)%members
+	start := place*share + min(place, more)
+	if place < more {
+		share++
+	}
+	return queues[start : start+share]
+}
+
+func byCircle(queues []protocol.MessageQueue, place, members int) (mine []protocol.MessageQueue) {
+	for i := place; i < len(queues); i += members {
+		mine = append(mine, queues[i])
+	}
+	return mine
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package broker
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"rocketd/protocol"
+	"rocketd/protocol/message"
+)
+
+// replying lets the client answer every call with this.
+func (b *bareBroker) replying(code int32, body string) {
+	b.peer.answer = func(req *protocol.Command) (*protocol.Command, error) {
+		return &protocol.Command{Code: code, Remark: "said the client", Body: []byte(body), Fields: []protocol.Field{{Key: "k", Value: "v"}}}, nil
+	}
+}
+
+func TestRelaysToAConsumer(t *testing.T) {
+	b := newBareBroker(t, nil)
+	b.mustAsk(protocol.HeartBeat, "", heartbeatBody("cid", "CG", 0, false, "T"))
+	b.replying(0, `{"jstack":"x"}`)
+	answer := b.ask(protocol.GetConsumerRunningInfo, "consumerGroup=CG clientId=cid jstackEnable=true", "")
+	require.Equal(t, protocol.Success, answer.Code)
+	require.Equal(t, `{"jstack":"x"}`, string(answer.Body))
+	requireFields(t, answer, "k=v")
+	asked := b.peer.sent[len(b.peer.sent)-1]
+	require.Equal(t, protocol.GetConsumerRunningInfo, asked.Code)
+	value, _ := asked.Field("jstackEnable")
+	require.Equal(t, "true", value)
+
+	b.replying(77, "")
+	answer = b.ask(protocol.GetConsumerRunningInfo, "consumerGroup=CG clientId=cid", "")
+	require.EqualValues(t, 77, answer.Code, "the client's own answer")
+	require.Equal(t, "said the client", answer.Remark)
+	b.peer.answer = func(*protocol.Command) (*protocol.Command, error) { return nil, context.DeadlineExceeded }
+	require.Equal(t, protocol.ConsumeMsgTimeout, b.ask(protocol.GetConsumerRunningInfo, "consumerGroup=CG clientId=cid", "").Code)
+	b.requireAnswers([]question{
+		{"offline", protocol.GetConsumerRunningInfo, "consumerGroup=CG clientId=other", "", 1, "The Consumer <CG> <other> not online"},
+		{"no such message", protocol.ConsumeMessageDirectly, "consumerGroup=CG clientId=cid msgId=7F00000100002A9F0000000000001000", "", 1,
+			"no message is stored under msgId 7F00000100002A9F0000000000001000"},
+	})
+	require.Equal(t, protocol.SystemError, b.ask(protocol.ConsumeMessageDirectly, "consumerGroup=CG clientId=cid msgId=xyz", "").Code)
+}
+
+func TestConsumeDirectlyBringsTheMessage(t *testing.T) {
+	b := newBareBroker(t, nil)
+	id, _ := b.mustSend("T", "", "m0").Field("msgId")
+	b.mustAsk(protocol.HeartBeat, "", heartbeatBody("cid", "CG", 0, false, "T"))
+	b.replying(0, `{"consumeResult":"CR_SUCCESS"}`)
+	answer := b.ask(protocol.ConsumeMessageDirectly, "consumerGroup=CG clientId=cid topic=T msgId="+id, "")
+	require.Equal(t, `{"consumeResult":"CR_SUCCESS"}`, string(answer.Body))
+	asked := b.peer.sent[len(b.peer.sent)-1]
+	require.Equal(t, []string{"m0"}, bodiesOf(t, asked.Body))
+	broker, _ := asked.Field("brokerName")
+	require.Equal(t, "broker-a", broker)
+}
+
+func TestConsumerStatus(t *testing.T) {
+	b := newBareBroker(t, nil)
+	b.mustAsk(protocol.HeartBeat, "", heartbeatBody("cid", "CG", 0, false, "T"))
+	b.replying(0, `{"messageQueueTable":{{"brokerName":"broker-a","queueId":1,"topic":"T"}:5}}`)
+	answer := b.ask(protocol.InvokeBrokerToGetConsumerStatus, "group=CG topic=T", "")
+	require.Equal(t, `{"consumerTable":{"cid":{{"brokerName":"broker-a","queueId":1,"topic":"T"}:5}},"messageQueueTable":{}}`, string(answer.Body))
+	b.requireAnswers([]question{{"nobody", protocol.InvokeBrokerToGetConsumerStatus, "group=X topic=T", "", 1, "No Any Consumer online in the consumer group: [X]"}})
+}
+
+func TestReplyReachesTheProducer(t *testing.T) {
+	b := newBareBroker(t, nil)
+	b.mustAsk(protocol.HeartBeat, "", heartbeatBody("requester", "CG", 0, false, "T")) // which is a producer of P, too
+	b.replying(0, "")
+	topic := b.Config().BrokerClusterName + message.ReplyTopicSuffix
+	answer := b.ask(protocol.SendReplyMessage, sendFields(topic, "properties="+props("REPLY_TO_CLIENT=requester CORRELATION_ID=7")), "the reply")
+	require.Equal(t, protocol.Success, answer.Code, answer.Remark)
+	pushed := b.peer.sent[len(b.peer.sent)-1]
+	require.Equal(t, protocol.PushReplyMessageToClient, pushed.Code)
+	require.Equal(t, "the reply", string(pushed.Body))
+	properties, _ := pushed.Field("properties")
+	correlation, _ := message.Property(properties, "CORRELATION_ID")
+	require.Equal(t, "7", correlation)
+	require.Equal(t, "the reply", string(b.stored(answer).Body), "storeReplyMessageEnable")
+
+	b.requireAnswers([]question{
+		{"nobody", protocol.SendReplyMessage, sendFields(topic, "properties="+props("REPLY_TO_CLIENT=gone")), "x", 1, "push reply message fail, channel of <gone> not found."},
+		{"to nobody", protocol.SendReplyMessage, sendFields(topic, ""), "x", 1, "reply message properties[REPLY_TO_CLIENT] is null"},
+	})
+	b.replying(1, "")
+	answer = b.ask(protocol.SendReplyMessageV2, "a=P b="+topic+" c=TBW102 d=4 e=0 f=0 g=1 h=0 i="+props("REPLY_TO_CLIENT=requester"), "x")
+	require.Equal(t, "push reply message to requesterfail.", answer.Remark)
+}
