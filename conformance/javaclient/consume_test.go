@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package javaclient
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Consumers of a group share the queues, and share them anew whenever one comes or leaves in order.
+func TestClustering(t *testing.T) {
+	each(t, forms, func(t *testing.T, j *client) {
+		topic, group, p := j.newTopic(4), j.unique("group"), j.startProducer(nil)
+		a := j.startConsumer(group, topic, options{})
+		b := j.startConsumer(group, topic, options{})
+		sent := sendUntil(p, topic, 0, func() bool { return a.different() > 0 && b.different() > 0 })
+		b.call(nil, "shutdown")
+		p.send("sync", newMessages(topic, sent, 100))
+		sent += 100
+		eventually(t, "every message at one of the two", func() bool { return together(a.inbox, b.inbox) == sent })
+		j.mustHoldOnce(topic, sent)
+		for queue := range int32(4) {
+			_, end, err := j.c.Range(topic, queue)
+			require.NoError(t, err)
+			eventually(t, "all offsets", func() bool { return j.committed(group, topic, queue) == end })
+		}
+	})
+}
+
+// sendUntil sends messages until a condition holds, and returns how many there are then.
+func sendUntil(p *object, topic string, sent int, cond func() bool) int {
+	p.t.Helper()
+	eventually(p.t, "enough messages", func() bool {
+		p.send("sync", newMessages(topic, sent, 20))
+		sent += 20
+		return cond()
+	})
+	return sent
+}
+
+func (j *client) committed(group, topic string, queue int32) int64 {
+	j.t.Helper()
+	offset, err := j.c.Committed(group, topic, queue)
+	require.NoError(j.t, err)
+	return offset
+}
+
+// The queues of a consumer whose process dies go to the other one, without a message lost.
+func TestTakeover(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		topic, group, p := j.newTopic(4), j.unique("group"), j.startProducer(nil)
+		a := j.startConsumer(group, topic, options{})
+		b := j.startConsumer(group, topic, options{})
+		sent := sendUntil(p, topic, 0, func() bool { return a.different() > 0 && b.different() > 0 })
+		require.NoError(t, j.do(fields{"do": "die", "on": b.name}, nil))
+		p.send("sync", newMessages(topic, sent, 100))
+		sent += 100
+		eventually(t, "every message at one of the two", func() bool { return together(a.inbox, b.inbox) == sent })
+		before := a.different()
+		p.send("sync", newMessages(topic, sent, 40))
+		eventually(t, "the queues at the one that is left", func() bool { return a.different() >= before+40 })
+	})
+}
+
+func TestBroadcast(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		const count = 100
+		topic, group, p := j.newTopic(4), j.unique("group"), j.startProducer(nil)
+		o := options{set: fields{"messageModel": "BROADCASTING"}}
+		a, b := j.startConsumer(group, topic, o), j.startConsumer(group, topic, o)
+		p.send("sync", newMessages(topic, 0, count))
+		eventually(t, "every message at both", func() bool { return a.different() == count && b.different() == count })
+		require.Len(t, a.all(), count)
+		require.Len(t, b.all(), count)
+		a.call(nil, "shutdown")
+		require.LessOrEqual(t, j.committed(group, topic, 0), int64(0), "the offsets are the clients' own")
+	})
+}
+
+func TestTags(t *testing.T) {
+	each(t, forms, func(t *testing.T, j *client) {
+		const rounds = 30
+		topic, p := j.newTopic(4), j.startProducer(nil)
+		tags := []string{"TagA", "TagB", "TagC", ""}
+		messages := newMessages(topic, 0, rounds*len(tags))
+		for i := range messages {
+			messages[i].Tags = tags[i%len(tags)]
+		}
+		p.send("sync", messages)
+		some := j.startConsumer(j.unique("group"), topic, options{expression: "TagA || TagC"})
+		all := j.startConsumer(j.unique("group"), topic, options{})
+		eventually(t, "the tagged messages", func() bool { return some.different() == 2*rounds })
+		eventually(t, "all messages", func() bool { return all.different() == len(messages) })
+		for _, m := range some.all() {
+			require.Contains(t, []string{"TagA", "TagC"}, m.Tags)
+		}
+	})
+}
+
+// Messages of one queue stay in order, also when one is refused and when another consumer takes the queue over.
+func TestOrderly(t *testing.T) {
+	each(t, forms, func(t *testing.T, j *client) {
+		const orders, steps = 6, 20
+		topic, group, p := j.newTopic(3), j.unique("group"), j.startProducer(nil)
+		send := func(from, to int) {
+			var messages []message
+			for step := from; step < to; step++ {
+				for order := range orders {
+					m := newMessage(topic, step*orders+order)
+					m.Properties = map[string]string{"order": fmt.Sprint(order), "step": fmt.Sprint(step)}
+					messages = append(messages, m)
+				}
+			}
+			p.send("selector", messages)
+		}
+		send(0, steps/2)
+		o := options{listener: fields{"orderly": true, "refuse": 1}}
+		first := j.startConsumer(group, topic, o)
+		eventually(t, "the first half", func() bool { return accepted(first.all()) == orders*steps/2 })
+		first.call(nil, "shutdown") // which unlocks its queues
+		send(steps/2, steps)
+		second := j.startConsumer(group, topic, o)
+		eventually(t, "every step", func() bool { return accepted(append(first.all(), second.all()...)) == orders*steps })
+
+		seen := map[string][]string{}
+		for _, m := range append(first.all(), second.all()...) {
+			order := m.Properties["order"]
+			if !slices.Contains(seen[order], m.Properties["step"]) {
+				seen[order] = append(seen[order], m.Properties["step"])
+			}
+		}
+		require.Len(t, seen, orders)
+		for order, got := range seen {
+			for step := range steps {
+				require.Equal(t, fmt.Sprint(step), got[step], "order %s", order)
+			}
+		}
+	})
+}
+
+// accepted counts the messages that have come again after a refusal.
+func accepted(messages []received) int {
+	times := map[string]bool{}
+	for _, m := range messages {
+		if m.ReconsumeTimes > 0 {
+			times[string(m.Body)] = true
+		}
+	}
+	return len(times)
+}
+
+func TestRetryAfterFailure(t *testing.T) {
+	each(t, forms, func(t *testing.T, j *client) {
+		const count = 20
+		topic, group, p := j.newTopic(2), j.unique("group"), j.startProducer(nil)
+		got := j.startConsumer(group, topic, options{listener: fields{"refuse": 3}})
+		messages := newMessages(topic, 0, count)
+		for i := range messages {
+			messages[i].Tags = "TagR"
+		}
+		byID := map[string]int{}
+		results := p.send("sync", messages)
+		for i, r := range results {
+			byID[r.MsgID] = i
+		}
+		eventually(t, "every message four times", func() bool { return len(got.all()) == 4*count })
+		tries := map[string]int32{}
+		for _, m := range got.all() {
+			i, known := byID[m.MsgID]
+			require.True(t, known, "%s: the id of a message stays", m.MsgID)
+			requireSame(t, messages[i], m)
+			require.Equal(t, tries[m.MsgID], m.ReconsumeTimes)
+			tries[m.MsgID]++
+			if m.ReconsumeTimes == 0 {
+				continue
+			}
+			require.Equal(t, results[i].OffsetMsgID, m.Properties["ORIGIN_MESSAGE_ID"])
+			require.Equal(t, topic, m.Properties["RETRY_TOPIC"])
+			require.Equal(t, fmt.Sprint(2+m.ReconsumeTimes), m.Properties["DELAY"], "the level rises with each try")
+			require.Equal(t, "%RETRY%"+group, m.Properties["REAL_TOPIC"])
+		}
+	})
+}
+
+// A listener may ask for a delay level of its own.
+func TestRetryLevel(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		topic, group, p := j.newTopic(1), j.unique("group"), j.startProducer(nil)
+		got := j.startConsumer(group, topic, options{listener: fields{"refuse": 2, "delayLevel": 7}})
+		p.send("sync", newMessages(topic, 0, 5))
+		eventually(t, "every message three times", func() bool { return len(got.all()) == 15 })
+		for _, m := range got.all() {
+			if m.ReconsumeTimes > 0 {
+				require.Equal(t, "7", m.Properties["DELAY"])
+			}
+		}
+	})
+}
+
+func TestDeadLetters(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		const count = 10
+		topic, group, p := j.newTopic(2), j.unique("group"), j.startProducer(nil)
+		j.startConsumer(group, topic, options{listener: fields{"refuse": 99}, set: fields{"maxReconsumeTimes": 1}})
+		results := p.send("sync", newMessages(topic, 0, count))
+		dead := "%DLQ%" + group
+		require.NoError(t, j.c.WaitRoute(dead))
+		queues, err := j.c.Queues(dead)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, queues)
+		records := j.stored(dead, count)
+		require.Equal(t, count, len(records)) //nolint:testifylint // Len prints all of them
+		origins := map[string]string{}
+		for _, r := range results {
+			origins[r.MsgID] = r.OffsetMsgID
+		}
+		for _, r := range records {
+			id, _ := r.Property("UNIQ_KEY")
+			origin, _ := r.Property("ORIGIN_MESSAGE_ID")
+			require.Equal(t, origins[id], origin)
+			from, _ := r.Property("RETRY_TOPIC")
+			require.Equal(t, topic, from)
+		}
+		j.mustHoldOnce(dead, count)
+	})
+}
+
+// A refusal with a level below zero goes to the dead letters at once.
+func TestDeadLettersAtOnce(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		topic, group, p := j.newTopic(1), j.unique("group"), j.startProducer(nil)
+		got := j.startConsumer(group, topic, options{listener: fields{"refuse": 99, "delayLevel": -1}})
+		p.send("sync", newMessages(topic, 0, 3))
+		require.NoError(t, j.c.WaitRoute("%DLQ%"+group))
+		j.mustHoldOnce("%DLQ%"+group, 3)
+		require.Len(t, got.all(), 3)
+	})
+}
+
+// A consumer that ends in order commits its offsets, and its successor begins there.
+func TestOffsetsAreKept(t *testing.T) {
+	each(t, forms, func(t *testing.T, j *client) {
+		const count, queues = 100, 4
+		topic, group, p := j.newTopic(queues), j.unique("group"), j.startProducer(nil)
+		p.send("sync", newMessages(topic, 0, count))
+		first := j.startConsumer(group, topic, options{set: fields{"persistConsumerOffsetInterval": 600_000}})
+		eventually(t, "all messages", func() bool { return first.different() == count })
+		first.call(nil, "shutdown")
+		eventually(t, "all offsets", func() bool {
+			var sum int64
+			for queue := range int32(queues) {
+				sum += j.committed(group, topic, queue)
+			}
+			return sum == count
+		})
+		second := j.startConsumer(group, topic, options{})
+		p.send("sync", newMessages(topic, count, 1))
+		eventually(t, "the new message", func() bool { return second.different() > 0 })
+		require.Equal(t, string(newMessage(topic, count).Body), string(second.all()[0].Body), "nothing comes twice")
+	})
+}
+
+// A new group begins with a topic's first message, wherever it asks to begin, as long as the Broker has deleted none.
+func TestConsumeFromWhere(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		topic, p := j.newTopic(1), j.startProducer(nil)
+		p.send("sync", newMessages(topic, 0, 10))
+		require.Len(t, j.stored(topic, 10), 10)
+		for _, where := range []string{"CONSUME_FROM_FIRST_OFFSET", "CONSUME_FROM_LAST_OFFSET", "CONSUME_FROM_TIMESTAMP"} {
+			got := j.startConsumer(j.unique("group"), topic, options{set: fields{"consumeFromWhere": where}})
+			eventually(t, where, func() bool { return got.different() == 10 })
+			require.Len(t, got.all(), 10)
+		}
+	})
+}
