@@ -27,11 +27,13 @@ func brokerCommand() *cobra.Command {
 		if err != nil || printed {
 			return err
 		}
+		b, err := p.newBroker(cfg, o.file)
+		if err != nil {
+			return err
+		}
 		return p.run(func(ctx context.Context) error {
 			g := run.NewGroup(ctx)
-			if err := p.serveMessages(g, 0, cfg, o.file); err != nil {
-				return err
-			}
+			p.serveMessages(g, 0, b)
 			return g.Wait()
 		})
 	}
@@ -72,13 +74,14 @@ func (o *options) brokerConfig(p *process) (cfg broker.Config, printed bool, err
 	return cfg, false, checkServers(cfg.NamesrvAddr)
 }
 
-// serveMessages starts a Broker as a stage of g. file is where changes of its configuration at run time are kept.
-func (p *process) serveMessages(g *run.Group, stage int, cfg broker.Config, file string) error {
+// newBroker checks the configuration. file is where changes of it at run time are kept.
+func (p *process) newBroker(cfg broker.Config, file string) (*broker.Broker, error) {
 	cfg.Serialize = p.serialize
-	b, err := broker.New(cfg, broker.Deps{Log: p.log, Host: thisHost(), ConfigFile: file})
-	if err != nil {
-		return err
-	}
+	return broker.New(cfg, broker.Deps{Log: p.log, Host: thisHost(), ConfigFile: file})
+}
+
+// serveMessages starts a Broker as a stage of g.
+func (p *process) serveMessages(g *run.Group, stage int, b *broker.Broker) {
 	g.Go(stage, "broker", b.Run)
 	g.Go(stage, "broker boot", func(ctx context.Context) error {
 		select {
@@ -93,5 +96,4 @@ func (p *process) serveMessages(g *run.Group, stage int, cfg broker.Config, file
 		}
 		return nil
 	})
-	return nil
 }

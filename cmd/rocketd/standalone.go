@@ -41,6 +41,10 @@ func standaloneCommand() *cobra.Command {
 			return err
 		}
 		names.ListenPort = int32(port)
+		b, err := p.newBroker(cfg, o.file)
+		if err != nil {
+			return err
+		}
 		return p.run(func(ctx context.Context) error {
 			g := run.NewGroup(ctx)
 			n, err := p.serveNames(g, stageNamesrv, names)
@@ -51,10 +55,10 @@ func standaloneCommand() *cobra.Command {
 			g.Go(stageBroker, "start", func(ctx context.Context) error {
 				select {
 				case <-ctx.Done():
-					return nil
 				case <-n.Ready():
-					return p.serveMessages(g, stageBroker, cfg, o.file)
+					p.serveMessages(g, stageBroker, b)
 				}
+				return nil
 			})
 			return g.Wait()
 		})
