@@ -26,7 +26,7 @@ type checkpoint struct {
 
 	mu    sync.Mutex
 	file  vfs.File
-	saved [5]int64
+	saved javaCheckpoint // what the file has
 	// physic, logics, index: store times; masterFlushed, confirm: log offsets
 	// that only replication sets, kept as they were read.
 	physic, logics, index, masterFlushed, confirm int64
@@ -39,7 +39,8 @@ func loadCheckpoint(fsys vfs.FS, name string) (*checkpoint, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if len(b) >= 40 {
+	copy(c.saved[:], b)
+	if len(b) >= len(c.saved) {
 		for i, p := range []*int64{&c.physic, &c.logics, &c.index, &c.masterFlushed, &c.confirm} {
 			*p = int64(binary.BigEndian.Uint64(b[8*i:]))
 		}
@@ -77,12 +78,32 @@ func (c *checkpoint) lower(ms int64) {
 	c.physic, c.logics, c.index = min(c.physic, ms), min(c.logics, ms), min(c.index, ms)
 }
 
+func (c *checkpoint) bytes() (b javaCheckpoint) {
+	for i, v := range [...]int64{c.physic, c.logics, c.index, c.masterFlushed, c.confirm} {
+		binary.BigEndian.PutUint64(b[8*i:], uint64(v))
+	}
+	return b
+}
+
+// contents is what the next save writes, onDisk what the last one wrote.
+func (c *checkpoint) contents() javaCheckpoint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes()
+}
+
+func (c *checkpoint) onDisk() javaCheckpoint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.saved
+}
+
 // save writes the file in place and syncs it, when something has changed. The
 // 40 bytes lie in one sector, so they are old or new.
 func (c *checkpoint) save(fsys vfs.FS) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := [5]int64{c.physic, c.logics, c.index, c.masterFlushed, c.confirm}
+	now := c.bytes()
 	if c.file != nil && now == c.saved {
 		return nil
 	}
@@ -101,11 +122,7 @@ func (c *checkpoint) save(fsys vfs.FS) error {
 		}
 		c.file = f
 	}
-	var b [40]byte
-	for i, v := range now {
-		binary.BigEndian.PutUint64(b[8*i:], uint64(v))
-	}
-	if _, err := c.file.WriteAt(b[:], 0); err != nil {
+	if _, err := c.file.WriteAt(now[:], 0); err != nil {
 		return err
 	}
 	if err := c.file.Sync(); err != nil {
@@ -114,9 +131,6 @@ func (c *checkpoint) save(fsys vfs.FS) error {
 	c.saved = now
 	return nil
 }
-
-// saveCheckpoint records how far log, queues and index are durable.
-func (s *Store) saveCheckpoint() error { return s.check.save(s.deps.FS) }
 
 func (c *checkpoint) close() error {
 	c.mu.Lock()

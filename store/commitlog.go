@@ -208,9 +208,9 @@ func (l *commitLog) fill(seg *segment, pos int64) error {
 }
 
 // cut makes end the end of the log: later files are removed, the bytes after
-// end in its file read as zeros, both durably, so that what was there can never
-// be taken for records again. Under mu, or before the store is shared.
-func (l *commitLog) cut(end int64) error {
+// end in its file read as zeros, both durably unless what was there is known to
+// be no records, so that it can never be taken for some again. Under mu, or before the store is shared.
+func (l *commitLog) cut(end int64, durably bool) error {
 	segs := l.segments()
 	keep := len(segs)
 	for keep > 0 && segs[keep-1].base >= end && keep-1 > 0 {
@@ -226,8 +226,10 @@ func (l *commitLog) cut(end int64) error {
 			if err := s.file.Zero(pos, s.size-pos); err != nil {
 				return err
 			}
-			if err := s.file.Sync(); err != nil {
-				return err
+			if durably {
+				if err := s.file.Sync(); err != nil {
+					return err
+				}
 			}
 			s.allocated = 0 // nothing is known of the blocks any more
 		}

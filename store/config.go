@@ -149,6 +149,8 @@ type Config struct {
 	// Ours. The number of consume-queue units that may wait in memory to be
 	// written to their files; when that many wait, appenders wait.
 	QueueTailMaxUnits int `conf:"queueTailMaxUnits,static"`
+	// Ours. How many consume-queue files may be open at a time.
+	MaxOpenQueueFiles int `conf:"maxOpenQueueFiles,hot"`
 	// Ours. How the commit log is written: "mmap" or "pwrite".
 	CommitLogWritePath string `conf:"commitLogWritePath,static"`
 	// Ours. How many bytes of a commit-log file get disk blocks at a time.
@@ -208,6 +210,7 @@ func DefaultConfig() Config {
 		TimerRollWindowSlot:               3600 * 24 * 2,
 		TimerLogFileSize:                  100 << 20,
 		QueueTailMaxUnits:                 1 << 18,
+		MaxOpenQueueFiles:                 4096,
 		CommitLogWritePath:                "mmap",
 		CommitLogAllocateStep:             16 << 20,
 	}
@@ -230,6 +233,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("maxMessageSize=%d is not positive", c.MaxMessageSize)
 	case c.MaxHashSlotNum < 1 || c.MaxIndexNum < 2:
 		return fmt.Errorf("maxHashSlotNum=%d or maxIndexNum=%d is too small", c.MaxHashSlotNum, c.MaxIndexNum)
+	case c.MaxOpenQueueFiles < 1:
+		return fmt.Errorf("maxOpenQueueFiles=%d is not positive", c.MaxOpenQueueFiles)
 	case c.QueueTailMaxUnits < 1:
 		return fmt.Errorf("queueTailMaxUnits=%d is not positive", c.QueueTailMaxUnits)
 	case c.CommitLogAllocateStep < 4096:

@@ -36,6 +36,7 @@ type crashModel struct {
 	flushed int64         // the log is acknowledged as durable up to here
 	serial  int
 	points  int
+	boot    string // which start of the machine it is
 
 	putting []modelRecord // a Put that has not returned: none, some or all of it may be there
 	cutting bool          // a TruncateTo that has not returned: log[cut:] may be there
@@ -103,24 +104,25 @@ func (m *crashModel) watch() {
 // and the point only.
 func (m *crashModel) point(op vfs.Op) {
 	rng := rand.New(rand.NewSource(m.seed<<20 + int64(m.points)))
-	disk, boot, atLeast := m.fs.CrashClone(rng), "after a power loss", m.flushed
+	disk, boot, atLeast := m.fs.CrashClone(rng), m.boot+" later", m.flushed
 	if rng.Intn(3) == 0 {
-		disk, boot, atLeast = m.fs.Clone(), "", m.acknowledged()
+		disk, boot, atLeast = m.fs.Clone(), m.boot, m.acknowledged()
 	}
 	defer func() {
 		if m.t.Failed() {
-			m.t.Logf("at point %d, before %s %s %d+%d, %s", m.points, op.Kind, op.Name, op.Off, op.N, boot)
+			m.t.Logf("at point %d, before %s %s %d+%d, power loss: %v", m.points, op.Kind, op.Name, op.Off, op.N, boot != m.boot)
 		}
 	}()
 	if rng.Intn(4) == 0 { // recovery is cut, and what it left recovers
 		var again *vfs.Mem
+		bootAgain := boot
 		at := rng.Intn(12)
 		disk.SetFault(func(op vfs.Op) error {
 			if op.Changes() {
-				if at--; at == 0 && boot == "" {
+				if at--; at == 0 && rng.Intn(2) == 0 {
 					again = disk.Clone()
-				} else if at == 0 {
-					again = disk.CrashClone(rng)
+				} else if at == 0 && boot != m.boot {
+					again, bootAgain = disk.CrashClone(rng), boot+" still"
 				}
 			}
 			return nil
@@ -128,7 +130,7 @@ func (m *crashModel) point(op vfs.Op) {
 		m.verify(disk, boot, atLeast, false)
 		disk.SetFault(nil)
 		if again != nil {
-			m.verify(again, boot, atLeast, true)
+			m.verify(again, bootAgain, atLeast, true)
 		}
 		return
 	}
@@ -275,7 +277,7 @@ func (m *crashModel) expect(s *Store, have map[string][]string, x modelRecord) {
 // restart stops the store in one of three ways and goes on with what is left.
 func (m *crashModel) restart() {
 	m.fs.SetFault(nil)
-	how, boot := m.rng.Intn(3), ""
+	how := m.rng.Intn(3)
 	atLeast := m.acknowledged()
 	switch how {
 	case 0:
@@ -283,9 +285,9 @@ func (m *crashModel) restart() {
 	case 1:
 		m.fs = m.fs.Clone()
 	case 2:
-		m.fs, boot, atLeast = m.fs.CrashClone(m.rng), "after a power loss", m.flushed
+		m.fs, m.boot, atLeast = m.fs.CrashClone(m.rng), m.boot+"'", m.flushed
 	}
-	m.s = newStoreAfter(m.t, m.fs, m.cfg, boot)
+	m.s = newStoreAfter(m.t, m.fs, m.cfg, m.boot)
 	m.compare(m.s, atLeast)
 	end := m.s.Marks().Appended
 	m.log = slices.DeleteFunc(slices.Clone(m.log), func(x modelRecord) bool { return x.r.EndOffset > end })

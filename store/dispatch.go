@@ -30,6 +30,9 @@ type dispatcher struct {
 	taken   []*queue     // under mu: queues taken but not yet written, after an error
 	done    atomic.Int64 // the log is in queue files and index up to here
 	doneMs  int64        // under mu: store time of the last record before done
+
+	listed    listing // under mu
+	forgotten int64   // under mu: how often the queue list was made void
 }
 
 // kickDispatcher tells the dispatcher that there is work; cheap when it knows.

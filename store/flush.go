@@ -88,7 +88,10 @@ func (s *Store) runFlusher(ctx context.Context) error {
 		case <-queueTick.Chan():
 			least := queues.least(s.nowMs(), cfg.FlushConsumeQueueThoroughInterval, cfg.FlushConsumeQueueLeastPages)
 			if err = s.flushQueues(least); err == nil {
-				err = s.check.save(s.deps.FS)
+				err = s.saveCheckpoint()
+			}
+			if least == 0 && err == nil {
+				err = s.queues.opened.sweep()
 			}
 		}
 		if err != nil {
@@ -138,20 +141,21 @@ func (s *Store) flushLog() error {
 	return err
 }
 
-// flushQueues syncs queue files with at least leastBytes unsynced. When those
-// are all, queues and index are durable up to the dispatched mark of the
-// beginning.
+// flushQueues syncs queue files with at least leastBytes unsynced, or all when
+// the log has run far ahead of the queue list. When those are all, queues and
+// index are durable up to the dispatched mark of the beginning.
 func (s *Store) flushQueues(leastBytes int64) error {
-	var jobs []syncJob
-	all := true
 	s.dispatch.mu.Lock()
-	doneMs := s.dispatch.doneMs
-	_ = s.queues.each(func(q *queue) error {
-		var ofQueue bool
-		jobs, ofQueue = q.files.takeUnsynced(jobs, leastBytes)
-		all = all && ofQueue
-		return nil
-	})
+	due := s.listDue()
+	if far := s.dispatch.done.Load() - s.dispatch.listed.mark; due && (s.dispatch.listed.behind || far >= unlistedBytes) && s.unsyncedFiles() <= unlistedSyncs {
+		leastBytes = 0
+	}
+	jobs, all := s.takeUnsynced(leastBytes)
+	doneMs, forgotten := s.dispatch.doneMs, s.dispatch.forgotten
+	var list *queueList
+	if due && all {
+		list = s.takeList()
+	}
 	if s.index != nil {
 		s.check.setIndex(s.index.fullMs)
 	}
@@ -164,6 +168,12 @@ func (s *Store) flushQueues(leastBytes int64) error {
 	if err == nil && s.index != nil && all {
 		err = s.index.sync()
 	}
+	if err == nil && list != nil {
+		// No power loss may take a record that the list has units of.
+		if err = s.flushLog(); err == nil {
+			err = s.saveList(list, forgotten)
+		}
+	}
 	if err != nil {
 		err = fmt.Errorf("consume queue flush: %w", err)
 		s.fail(err)
@@ -175,13 +185,42 @@ func (s *Store) flushQueues(leastBytes int64) error {
 	return nil
 }
 
+// takeUnsynced returns what is to be synced, and whether that is all. Under the
+// dispatch lock.
+func (s *Store) takeUnsynced(leastBytes int64) (jobs []syncJob, all bool) {
+	all = true
+	_ = s.queues.each(func(q *queue) error {
+		var ofQueue bool
+		jobs, ofQueue = q.files.takeUnsynced(jobs, leastBytes)
+		all = all && ofQueue
+		return nil
+	})
+	return jobs, all
+}
+
+// unsyncedFiles counts the queue files to sync. Under the dispatch lock.
+func (s *Store) unsyncedFiles() (n int) {
+	_ = s.queues.each(func(q *queue) error {
+		for _, f := range *q.files.list.Load() {
+			if f.dirty {
+				n++
+			}
+		}
+		return nil
+	})
+	return n
+}
+
 // flushAll makes everything durable and writes the checkpoint.
 func (s *Store) flushAll() error {
 	if err := s.flushLog(); err != nil {
 		return err
 	}
+	s.dispatch.mu.Lock()
+	s.dispatch.listed.behind = s.dispatch.listed.behind || s.dispatch.listed.mark != s.dispatch.done.Load()
+	s.dispatch.mu.Unlock()
 	if err := s.flushQueues(0); err != nil {
 		return err
 	}
-	return s.check.save(s.deps.FS)
+	return s.saveCheckpoint()
 }

@@ -6,6 +6,9 @@
 package store
 
 import (
+	"errors"
+	"path"
+	"strings"
 	"sync"
 
 	"rocketd/protocol/message"
@@ -194,46 +197,96 @@ func (s *Store) collect(q *queue, r *GetRequest, b *Batch) error {
 			return nil
 		}
 		for _, u := range scratch.units[:n] {
+			if u.phyOffset+int64(u.size) > s.log.appended.Load() && !u.isBlank() && b.Count == 0 {
+				return s.wrongUnit(q, offset, errNowhere)
+			}
 			if u.phyOffset+int64(u.size) > logEnd && !u.isBlank() || s.batchFull(b, r, u, maxBytes, logEnd) {
 				return nil
 			}
 			b.LastPhyOffset = u.phyOffset
 			offset++
 			b.NextOffset = offset
-			if u.phyOffset < skipBelow {
+			if u.phyOffset >= 0 && u.phyOffset < skipBelow {
 				continue
 			}
-			skipBelow = s.take(r, b, u, skipBelow)
+			if skipBelow, err = s.take(r, b, u, skipBelow); err != nil {
+				b.NextOffset = offset - 1
+				if b.Count > 0 {
+					return nil // what is before it can be had
+				}
+				return s.wrongUnit(q, offset-1, err)
+			}
 		}
 	}
 	return nil
 }
 
 // take adds the record of one unit if it matches, and returns up to where the
-// log's file is gone when its bytes are.
-func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) int64 {
+// log's file is gone when its bytes are. It is an error when the unit points at
+// something else than its record.
+func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) (int64, error) {
 	if r.MatchTags != nil && !r.MatchTags(u.tagsCode) {
 		if b.Count == 0 {
 			b.Status = NoMatchedMessage
 		}
-		return skipBelow
+		return skipBelow, nil
 	}
 	rec, seg := b.slice(s.log, u.phyOffset, int64(u.size))
 	if seg == nil {
+		if !u.isBlank() && (u.size <= 0 || u.phyOffset < 0 || u.phyOffset >= s.log.minOffset()) {
+			return 0, errNowhere
+		}
 		if b.Count == 0 {
 			b.Status = MessageWasRemoving
 		}
-		return u.phyOffset - u.phyOffset%s.log.fileSize + s.log.fileSize
+		return u.phyOffset - u.phyOffset%s.log.fileSize + s.log.fileSize, nil
+	}
+	if !recordOf(rec, r.Topic, r.QueueID, b.NextOffset-1, u.phyOffset) {
+		return 0, errNowhere
 	}
 	if r.MatchRecord != nil && !r.MatchRecord(rec) {
 		if b.Count == 0 {
 			b.Status = NoMatchedMessage
 		}
-		return skipBelow
+		return skipBelow, nil
 	}
 	b.add(rec, seg, u.phyOffset)
 	b.Status = Found
-	return -1
+	return -1, nil
+}
+
+// recordOf says whether a unit's bytes are the record that stands at that place
+// of the queue. Light message queues have units of other queues' records.
+func recordOf(rec []byte, topic string, queueID int32, queueOffset, phyOffset int64) bool {
+	if len(rec) < message.MinRecordBytes || int(message.RecordSize(rec)) != len(rec) || message.RecordPhyOffset(rec) != phyOffset {
+		return false
+	}
+	if magic := message.RecordMagic(rec); magic != message.MagicV1 && magic != message.MagicV2 {
+		return false
+	}
+	if strings.HasPrefix(topic, lmqPrefix) {
+		return true
+	}
+	return message.RecordQueueID(rec) == queueID && message.RecordQueueOffset(rec) == queueOffset && string(message.RecordTopic(rec)) == topic
+}
+
+const lmqPrefix = "%LMQ%"
+
+var errNowhere = errors.New("the unit does not point at its record")
+
+// wrongUnit reports a unit that cannot be right. The next start makes the queues
+// again; until then nothing is served from there.
+func (s *Store) wrongUnit(q *queue, offset int64, cause error) error {
+	at := offset * unitBytes
+	file := path.Join(q.files.dir, segmentName(at-at%q.files.size))
+	err := &CorruptError{File: file, Offset: at % q.files.size, Err: cause}
+	if !s.distrusted.Swap(true) {
+		s.deps.Log.Error().Err(err).Msg("a consume queue is damaged; a restart makes it again from the commit log")
+		if merr := s.mark.update(func(m *markState) { m.distrust = true }); merr != nil {
+			s.deps.Log.Error().Err(merr).Msg("the damage could not be noted")
+		}
+	}
+	return err
 }
 
 func (s *Store) batchFull(b *Batch, r *GetRequest, u unit, maxBytes int, logEnd int64) bool {

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"math"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,33 +42,108 @@ func newKeyIndex(fsys vfs.FS, dir string, cfg *Config, now func() time.Time) *ke
 	return &keyIndex{fs: fsys, dir: dir, g: indexGeometry{int64(cfg.MaxHashSlotNum), int64(cfg.MaxIndexNum)}, now: now}
 }
 
-// load opens the files. After a crash one of size 0 was just being made.
-func (x *keyIndex) load(crashed bool) error {
+// load opens the files. whole says that one cannot be right: then all have been
+// removed, and the whole log must be read to make the index again. An empty one
+// was just being made.
+func (x *keyIndex) load(list *queueList, logMin int64, repaired repairs) (whole bool, err error) {
 	if err := vfs.MkdirAllSync(x.fs, x.dir); err != nil {
-		return err
+		return false, err
 	}
 	infos, err := x.fs.List(x.dir)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, info := range infos {
-		if info.Dir {
+	var names []string
+	for i, info := range infos {
+		name := path.Join(x.dir, info.Name)
+		if _, err := strconv.ParseInt(info.Name, 10, 64); info.Dir || err != nil || len(info.Name) != len(indexStamp)-1 {
+			repaired(name, "this is no file of the index and is left alone")
 			continue
 		}
-		name := path.Join(x.dir, info.Name)
-		if info.Size == 0 && crashed {
+		if info.Size == 0 && i == len(infos)-1 {
 			if err := x.fs.Remove(name); err != nil {
-				return err
+				return false, err
 			}
 			continue
 		}
+		names = append(names, name)
+		if info.Size != x.g.size() {
+			repaired(name, fmt.Sprintf("the file has %d bytes, but maxHashSlotNum=%d and maxIndexNum=%d make %d; the index is made again", info.Size, x.g.slots, x.g.entries, x.g.size()))
+			whole = true
+		}
+	}
+	for _, name := range names {
+		if whole {
+			break
+		}
 		f, err := openIndexFile(x.fs, name, x.g)
 		if err != nil {
-			return err
+			return false, err
 		}
 		x.files = append(x.files, f)
 	}
-	return nil
+	if name := x.lost(list, logMin); !whole && name != "" {
+		repaired(name, "the file is missing or has lost entries; the index is made again")
+		whole = true
+	}
+	if whole {
+		return true, x.clear(names)
+	}
+	return len(x.files) == 0 && list == nil, nil
+}
+
+// lost names an index file that has less than the list says.
+func (x *keyIndex) lost(list *queueList, logMin int64) string {
+	if list == nil {
+		return ""
+	}
+	for _, l := range list.index {
+		name := path.Join(x.dir, l.name)
+		i := slices.IndexFunc(x.files, func(f *indexFile) bool { return f.name == name })
+		if i < 0 && l.endPhy >= logMin || i >= 0 && x.files[i].h.endPhy < l.endPhy {
+			return name
+		}
+	}
+	return ""
+}
+
+// listed is what the queue list says of the index.
+func (x *keyIndex) listed() []listedIndex {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	var l []listedIndex
+	for _, f := range x.files {
+		l = append(l, listedIndex{path.Base(f.name), f.h.endPhy})
+	}
+	return l
+}
+
+// settle is for files whose process was killed, with all that it wrote still
+// there: the newest is made anew from its entries only if the kill came between
+// slots and header.
+func (x *keyIndex) settle() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := len(x.files)
+	if n == 0 {
+		return nil
+	}
+	f := x.files[n-1]
+	f.dirt = true
+	switch {
+	case f.h.count <= 1 && n > 1:
+		// It was begun in the middle of a record: that one is entered again.
+		if err := x.remove(n - 1); err != nil {
+			return err
+		}
+		f = x.files[n-2]
+		return f.rebuild(f.h.endPhy, false)
+	case f.h.count <= 1:
+		return f.rebuild(0, false)
+	case f.settled():
+		return nil
+	}
+	return f.rebuild(f.h.endPhy+1, false)
 }
 
 // repair takes out what was entered from records at and after limit. After a
@@ -81,7 +157,7 @@ func (x *keyIndex) repair(limit int64, crashed bool) error {
 		if f.h.endPhy < limit && (f.full() || !crashed) {
 			break // complete, and durable since it was left
 		}
-		if err := f.rebuild(limit); err != nil {
+		if err := f.rebuild(limit, true); err != nil {
 			return err
 		}
 		if f.h.count > 1 {
@@ -100,14 +176,19 @@ func (x *keyIndex) remove(i int) error {
 	return errors.Join(f.close(), x.fs.Remove(f.name), x.fs.SyncDir(x.dir))
 }
 
-// clear removes all files.
-func (x *keyIndex) clear() error {
+// clear removes all files, those that are open and the others named.
+func (x *keyIndex) clear(names []string) error {
 	for len(x.files) > 0 {
 		if err := x.remove(len(x.files) - 1); err != nil {
 			return err
 		}
 	}
-	return nil
+	for _, name := range names {
+		if err := x.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return x.fs.SyncDir(x.dir)
 }
 
 // last is the newest file's header, zero when there is none.

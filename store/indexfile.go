@@ -10,7 +10,6 @@ package store
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 
 	"rocketd/store/vfs"
@@ -118,14 +117,7 @@ func openIndexFile(fsys vfs.FS, name string, g indexGeometry) (*indexFile, error
 	if err != nil {
 		return nil, err
 	}
-	size, err := file.Size()
-	if err == nil && size != g.size() {
-		err = fmt.Errorf("%s has %d bytes, but maxHashSlotNum=%d and maxIndexNum=%d make %d", name, size, g.slots, g.entries, g.size())
-	}
-	if err == nil {
-		err = file.Allocate(0, g.entriesAt())
-	}
-	if err != nil {
+	if err := file.Allocate(0, g.entriesAt()); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	f, err := mapIndexFile(file, name, g)
@@ -247,13 +239,35 @@ func (f *indexFile) find(found []int64, hash int32, maxNum int, beginMs, endMs i
 	return found, nil
 }
 
+// settled says whether header, slots and entries are of the same moment.
+func (f *indexFile) settled() bool {
+	if int64(f.h.count) > f.g.entries {
+		return false
+	}
+	if f.h.count > 1 {
+		if e, err := f.entry(f.h.count - 1); err != nil || e.phyOffset != f.h.endPhy {
+			return false
+		}
+	}
+	be, slots := binary.BigEndian, f.m.Bytes()[indexHeaderBytes:]
+	for i := 0; i < len(slots); i += indexSlotBytes {
+		if int32(be.Uint32(slots[i:])) >= f.h.count {
+			return false
+		}
+	}
+	return true
+}
+
 // rebuild makes header and slots from the entries, after a crash: entries are
 // taken as long as their offsets ascend and stay below limit. The rest is
-// dispatched again.
-func (f *indexFile) rebuild(limit int64) error {
+// dispatched again. Without the header's time entries say nothing.
+func (f *indexFile) rebuild(limit int64, durably bool) error {
 	h := f.h
 	slots := make([]byte, f.g.entriesAt())
 	h.count, h.usedSlots, h.endPhy, h.endMs = 1, 0, 0, 0
+	if h.beginMs == 0 {
+		limit = 0
+	}
 	be := binary.BigEndian
 	buf := make([]byte, 4096*indexEntryBytes)
 	for done := false; !done && int64(h.count) < f.g.entries; {
@@ -290,6 +304,9 @@ func (f *indexFile) rebuild(limit int64) error {
 		}
 	}
 	f.h = h
+	if f.dirt = !durably; f.dirt {
+		return nil
+	}
 	return f.file.Sync()
 }
 

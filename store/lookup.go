@@ -116,6 +116,9 @@ func (s *Store) DeleteTopic(topic string) error {
 func (s *Store) deleteQueues(topic string, match func(q *queue) bool) error {
 	s.dispatch.mu.Lock()
 	defer s.dispatch.mu.Unlock()
+	if err := s.forgetList(); err != nil {
+		return err
+	}
 	s.log.mu.Lock()
 	queues := s.queues.remove(topic, match)
 	isGone := func(q *queue) bool { return q.deleted }

@@ -100,12 +100,8 @@ func (x *queueExt) read(address int64) (ExtUnit, error) {
 	if q == nil || !isExtAddress(address) {
 		return ExtUnit{}, errExtUnit
 	}
-	file, err := x.files.open(q, x.files.readFlag())
-	if err != nil {
-		return ExtUnit{}, err
-	}
 	var head [extHeadBytes]byte
-	if n, err := file.ReadAt(head[:], at-q.base); n < len(head) {
+	if n, err := x.readAt(q, head[:], at-q.base); n < len(head) {
 		if err == nil || errors.Is(err, io.EOF) {
 			err = errExtUnit
 		}
@@ -119,11 +115,19 @@ func (x *queueExt) read(address int64) (ExtUnit, error) {
 	u := ExtUnit{TagsCode: int64(be.Uint64(head[2:])), StoreTimestampMs: int64(be.Uint64(head[10:]))}
 	if bits > 0 {
 		u.Bitmap = make([]byte, bits)
-		if n, err := file.ReadAt(u.Bitmap, at-q.base+extHeadBytes); n < bits {
+		if n, err := x.readAt(q, u.Bitmap, at-q.base+extHeadBytes); n < bits {
 			return ExtUnit{}, errors.Join(errExtUnit, err)
 		}
 	}
 	return u, nil
+}
+
+func (x *queueExt) readAt(q *queueFile, b []byte, pos int64) (n int, err error) {
+	err = x.files.with(q, x.files.readFlag(), func(file vfs.File) (err error) {
+		n, err = file.ReadAt(b, pos)
+		return err
+	})
+	return n, err
 }
 
 // resolve puts the tag codes into units read from the queue's file. A unit
@@ -172,11 +176,11 @@ func (x *queueExt) put(at int64, b []byte) error {
 			return err
 		}
 	}
-	file, err := x.files.open(q, vfs.Create)
-	if err != nil {
+	err := x.files.with(q, vfs.Create, func(file vfs.File) error {
+		_, err := file.WriteAt(b, at-q.base)
 		return err
-	}
-	if _, err := file.WriteAt(b, at-q.base); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	q.dirty = true
@@ -217,6 +221,7 @@ func (x *queueExt) dropBefore(first int64) error {
 // newExt makes the extension of a queue, with a source when it is to be written.
 func (t *queueTable) newExt(topic, id string, write bool) *queueExt {
 	x := &queueExt{files: newQueueFiles(t.fs, path.Join(t.extDir, topic, id), t.extFileSize)}
+	x.files.opened = &t.opened
 	if write {
 		x.source = func(u unit) ExtUnit { return t.extOf(topic, u) }
 	}

@@ -20,10 +20,11 @@ import (
 )
 
 type queueFiles struct {
-	fs   vfs.FS
-	dir  string
-	size int64 // bytes of a file, a multiple of unitBytes
-	list atomic.Pointer[[]*queueFile]
+	fs     vfs.FS
+	dir    string
+	size   int64      // bytes of a file, a multiple of unitBytes
+	opened *openFiles // nil: descriptors stay open
+	list   atomic.Pointer[[]*queueFile]
 
 	ext      *queueExt // nil: the units hold their tag codes themselves
 	readOnly bool      // for a check
@@ -35,9 +36,10 @@ type queueFile struct {
 	bytes int64 // under the dispatch lock: written since its sync
 	named bool  // under the dispatch lock: the directory entry is durable
 
-	mu   sync.Mutex // opening and closing
+	used atomic.Bool // since the hand of openFiles passed
+	gone bool        // under mu: closed for good
+	mu   sync.Mutex  // opening and closing
 	file atomic.Pointer[vfs.File]
-	gone bool // under mu: closed for good
 }
 
 func newQueueFiles(fsys vfs.FS, dir string, size int64) *queueFiles {
@@ -46,18 +48,16 @@ func newQueueFiles(fsys vfs.FS, dir string, size int64) *queueFiles {
 	return f
 }
 
-func (f *queueFiles) load(repair bool) error {
-	found, err := findOffsetFiles(f.fs, []string{f.dir})
-	if err != nil {
-		return err
+// take takes over n files that are there, the first at a base. What is known to
+// be durable needs no sync.
+func (f *queueFiles) take(base int64, n int, durable bool) {
+	list := make([]*queueFile, n)
+	files := make([]queueFile, n)
+	for i := range list {
+		list[i] = &files[i]
+		list[i].base, list[i].named, list[i].dirty = base+int64(i)*f.size, durable, !durable
 	}
-	if err := f.adopt(found, "mappedFileSizeConsumeQueue", unitBytes, unitBytes, repair); err != nil {
-		return err
-	}
-	if f.ext != nil {
-		return f.ext.load(repair)
-	}
-	return nil
+	f.list.Store(&list)
 }
 
 // adopt takes over the files found, with the size that they have.
@@ -67,17 +67,17 @@ func (f *queueFiles) adopt(found []offsetFile, key string, unit, least int64, re
 	if err != nil {
 		return err
 	}
-	list := make([]*queueFile, 0, len(found))
-	for _, file := range found {
-		// After a crash nothing is known to be durable, not even what is read.
-		list = append(list, &queueFile{base: file.offset, named: !repair, dirty: repair})
+	if len(found) > 0 { // after a crash nothing is known to be durable, not even what is read
+		f.take(found[0].offset, len(found), !repair)
 	}
-	f.list.Store(&list)
 	return nil
 }
 
 func (f *queueFiles) open(q *queueFile, flag vfs.Flag) (vfs.File, error) {
 	if p := q.file.Load(); p != nil {
+		if !q.used.Load() {
+			q.used.Store(true)
+		}
 		return *p, nil
 	}
 	q.mu.Lock()
@@ -93,27 +93,34 @@ func (f *queueFiles) open(q *queueFile, flag vfs.Flag) (vfs.File, error) {
 		return nil, err
 	}
 	q.file.Store(&file)
-	return file, nil
+	if f.opened == nil {
+		return file, nil
+	}
+	return file, f.opened.add(q)
+}
+
+func (q *queueFile) isGone() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.gone
 }
 
 func (q *queueFile) close() error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.gone = true
-	if p := q.file.Load(); p != nil {
+	if p := q.file.Swap(nil); p != nil {
 		return (*p).Close()
 	}
 	return nil
 }
 
-// rest closes a file's descriptor; the next use opens it again.
-func (q *queueFile) rest() error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if p := q.file.Swap(nil); p != nil {
-		return (*p).Close()
+// first is the byte offset that the files begin at, 0 without files.
+func (f *queueFiles) first() int64 {
+	if list := *f.list.Load(); len(list) > 0 {
+		return list[0].base
 	}
-	return nil
+	return 0
 }
 
 // find returns the file that holds a byte offset, nil when there is none.
@@ -153,12 +160,12 @@ func (f *queueFiles) readPlain(offset int64, dst []unit, raw []byte) (int, error
 	if q == nil {
 		return 0, nil
 	}
-	file, err := f.open(q, f.readFlag())
-	if err != nil {
-		return 0, unlessDropped(err)
-	}
 	n := min(len(dst), len(raw)/unitBytes, int((q.base+f.size-at)/unitBytes))
-	got, err := file.ReadAt(raw[:n*unitBytes], at-q.base)
+	got := 0
+	err := f.with(q, f.readFlag(), func(file vfs.File) (err error) {
+		got, err = file.ReadAt(raw[:n*unitBytes], at-q.base)
+		return err
+	})
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, unlessDropped(err)
 	}
@@ -189,20 +196,21 @@ func (f *queueFiles) write(offset int64, units []unit, scratch []byte) error {
 				return err
 			}
 		}
-		file, err := f.open(q, vfs.Create)
-		if err != nil {
-			return err
-		}
 		n := min(len(units), len(scratch)/unitBytes, int((q.base+f.size-at)/unitBytes))
 		for i, u := range units[:n] {
 			if f.ext != nil {
+				var err error
 				if u, err = f.ext.enter(u); err != nil {
 					return err
 				}
 			}
 			u.put(scratch[i*unitBytes:])
 		}
-		if _, err := file.WriteAt(scratch[:n*unitBytes], at-q.base); err != nil {
+		err := f.with(q, vfs.Create, func(file vfs.File) error {
+			_, err := file.WriteAt(scratch[:n*unitBytes], at-q.base)
+			return err
+		})
+		if err != nil {
 			return err
 		}
 		q.dirty = true
@@ -220,17 +228,14 @@ func (f *queueFiles) create(at int64) (*queueFile, error) {
 	if err := f.fs.MkdirAll(f.dir); err != nil {
 		return nil, err
 	}
-	file, err := f.open(q, vfs.Create)
-	if err != nil {
-		return nil, err
-	}
-	if err := file.Truncate(f.size); err != nil {
-		return nil, errors.Join(err, q.close())
-	}
-	if len(list) == 0 {
-		if err := writeBlanks(file, at-q.base); err != nil {
-			return nil, errors.Join(err, q.close())
+	err := f.with(q, vfs.Create, func(file vfs.File) error {
+		if err := file.Truncate(f.size); err != nil || len(list) > 0 {
+			return err
 		}
+		return writeBlanks(file, at-q.base)
+	})
+	if err != nil {
+		return nil, errors.Join(err, q.close())
 	}
 	grown := append(append(make([]*queueFile, 0, len(list)+1), list...), q)
 	f.list.Store(&grown)
@@ -274,11 +279,6 @@ func (f *queueFiles) bounds() (first, end int64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if i < len(list)-1 {
-			if err := list[i].rest(); err != nil {
-				return 0, 0, err
-			}
-		}
 		if n > 0 || i == 0 {
 			end = base + int64(n)
 			break
@@ -320,12 +320,8 @@ func (f *queueFiles) truncateBytes(at int64) error {
 		return nil
 	}
 	q := list[keep-1]
-	file, err := f.open(q, vfs.ReadWrite)
-	if err != nil {
-		return err
-	}
 	q.dirty = true
-	return file.Zero(at-q.base, q.base+f.size-at)
+	return f.with(q, vfs.ReadWrite, func(file vfs.File) error { return file.Zero(at-q.base, q.base+f.size-at) })
 }
 
 // clear removes all files.
@@ -375,10 +371,7 @@ func (f *queueFiles) takeUnsynced(jobs []syncJob, leastBytes int64) ([]syncJob, 
 
 // run syncs the file; one that was removed since needs it no more.
 func (j syncJob) run() error {
-	file, err := j.files.open(j.file, vfs.ReadWrite)
-	if err == nil {
-		err = file.Sync()
-	}
+	err := j.files.with(j.file, vfs.ReadWrite, vfs.File.Sync)
 	if err == nil && j.name {
 		err = j.files.syncName()
 	}

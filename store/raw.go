@@ -170,6 +170,13 @@ func (s *Store) TruncateTo(phyOffset int64) error {
 		q.dirty = false
 	}
 	s.dirty = s.dirty[:0]
+	if err := s.forgetList(); err != nil {
+		return err
+	}
+	err = s.mark.update(func(m *markState) { m.flushed = min(m.flushed, phyOffset) })
+	if err != nil {
+		return err
+	}
 	// Queues first: if a crash comes between, recovery puts units back that the
 	// log still has; the other way round units would point behind its end.
 	err = s.queues.each(func(q *queue) error {
@@ -187,12 +194,12 @@ func (s *Store) TruncateTo(phyOffset int64) error {
 			return err
 		}
 	}
-	if err := l.cut(phyOffset); err != nil {
+	if err := l.cut(phyOffset, true); err != nil {
 		return err
 	}
 	l.lastStoreMs = lastMs
 	s.check.lower(lastMs)
-	if err := s.check.save(s.deps.FS); err != nil {
+	if err := s.saveCheckpoint(); err != nil {
 		return err
 	}
 	s.dispatch.done.Store(min(s.dispatch.done.Load(), phyOffset))

@@ -8,22 +8,53 @@
 package store
 
 import (
-	"encoding/binary"
+	"bytes"
 	"errors"
 	"fmt"
 	"path"
 	"strconv"
+	"time"
 
 	"rocketd/protocol/message"
 	"rocketd/store/vfs"
 )
 
-// load opens everything and recovers. Without an abort file the last stop was
-// clean. The file is made before anything is changed, so that a crash in here
-// is seen by the next start; a start that is refused takes it away again.
+// ending is how the last one who had the store left it.
+type ending int
+
+const (
+	closed  ending = iota // in order, by whatever kind of broker
+	killed                // the process ended, and what it had written is all there
+	crashed               // what was not synced may be lost
+)
+
+func (e ending) String() string { return [...]string{"closed", "killed", "crashed"}[e] }
+
+type recovery struct {
+	s       *Store
+	ending  ending
+	was     markState // counts if trusted
+	trusted bool      // nobody else has had the store since the mark was written
+	list    *queueList
+	adopted bool // the queues are those of the list
+	saved   []byte
+
+	from    int64 // where the scan began
+	whole   bool  // it began at the first file
+	records int64
+	lastMs  int64
+	refused bool  // damage was found and nothing changed
+	queued  int64 // end of the newest record that a queue has a unit for
+	toldMs  int64
+	ahead   map[*queue]*unitRun
+}
+
+// load opens everything and recovers. The abort file is made before anything is
+// changed, so that a crash in here is seen by the next start; a start that is
+// refused takes it away again.
 func (s *Store) load() error {
 	abort := path.Join(s.root, "abort")
-	crashed, err := vfs.Exists(s.deps.FS, abort)
+	aborted, err := vfs.Exists(s.deps.FS, abort)
 	if err != nil {
 		return err
 	}
@@ -34,62 +65,160 @@ func (s *Store) load() error {
 		return err
 	}
 	s.adoptSizes()
-	if err := s.queues.load(crashed); err != nil {
+	r := recovery{s: s, toldMs: s.nowMs(), ahead: map[*queue]*unitRun{}}
+	if err := r.judge(aborted); err != nil {
 		return err
 	}
-	if s.config().MessageIndexEnable {
-		s.index = newKeyIndex(s.deps.FS, path.Join(s.root, "index"), s.config(), s.deps.Clock.Now)
-		if err := s.index.load(crashed); err != nil {
+	if err := r.openQueues(); err != nil {
+		return err
+	}
+	if err := r.openIndex(); err != nil {
+		return err
+	}
+	if err := r.begin(abort); err != nil {
+		return err
+	}
+	if err := r.run(); err != nil {
+		if r.refused && !aborted {
+			err = errors.Join(err, s.mark.restore(r.saved), s.deps.FS.Remove(abort))
+		}
+		return err
+	}
+	s.deps.Log.Info().Stringer("before", r.ending).Bool("listed", r.adopted).Int64("from", r.from).
+		Int64("end", s.log.appended.Load()).Int64("records", r.records).
+		Int64("ms", s.nowMs()-s.startMs).Msg("store recovered")
+	return s.deps.FS.SyncDir(s.root)
+}
+
+// judge decides how the store was left. The mark counts when Java's checkpoint
+// is the one that it knows; abort is Java's sign of a crash, and ours for Java.
+func (r *recovery) judge(aborted bool) (err error) {
+	s := r.s
+	s.mark, r.was, r.trusted, err = loadMark(s.deps.FS, s.root, s.deps.Host.BootID, s.check.onDisk())
+	if err != nil {
+		return err
+	}
+	r.saved = s.mark.saved
+	switch {
+	case r.trusted && r.was.clean && !aborted:
+		r.ending = closed
+		if !s.log.untouched(&r.was) { // somebody else went on
+			r.trusted = false
+		}
+	case r.trusted && !r.was.clean && !r.was.cutting && s.mark.sameBoot(&r.was):
+		r.ending = killed
+	case aborted || r.trusted:
+		r.ending = crashed
+	}
+	if r.trusted {
+		if r.list, err = loadList(s.deps.FS, s.root, r.was.listID); err != nil {
 			return err
 		}
+		r.whole = r.was.distrust
+	}
+	if r.list == nil && r.ending == killed {
+		r.ending = crashed // only the list says what the queues have
+	}
+	return nil
+}
+
+func (r *recovery) repaired(file, what string) {
+	r.s.deps.Log.Warn().Str("file", file).Msg(what)
+}
+
+// openQueues makes the queues from the list, or from what the directories have.
+func (r *recovery) openQueues() (err error) {
+	q := r.s.queues
+	if err := q.makeDirs(); err != nil {
+		return err
+	}
+	if r.list != nil && r.ending != crashed && !q.extThere {
+		if r.adopted, err = q.adopt(r.list, r.repaired); err != nil || r.adopted {
+			return err
+		}
+		r.whole = true
+	}
+	if r.ending == killed { // what the list does not say, only the log says
+		r.ending = crashed
+	}
+	wrong, err := q.load(r.ending == closed, r.repaired, func(done int) { r.tell("reading the directories of the queues", int64(done), 0) })
+	if err != nil {
+		return err
+	}
+	r.whole = r.whole || wrong
+	if r.list != nil && !r.whole {
+		if dir, lost := q.lacks(r.list); lost {
+			r.repaired(dir, "the queue has lost units; it is made again from the commit log")
+			r.whole = true
+		}
+	}
+	return nil
+}
+
+func (r *recovery) openIndex() error {
+	s := r.s
+	if !s.config().MessageIndexEnable {
+		return nil
+	}
+	s.index = newKeyIndex(s.deps.FS, path.Join(s.root, "index"), s.config(), s.deps.Clock.Now)
+	wrong, err := s.index.load(r.list, s.log.minOffset(), r.repaired)
+	r.whole = r.whole || wrong
+	return err
+}
+
+// begin says, durably, that the store is open.
+func (r *recovery) begin(abort string) error {
+	s := r.s
+	java := s.check.onDisk()
+	err := s.mark.update(func(m *markState) {
+		m.java = [2]javaCheckpoint{java, java}
+		if r.trusted {
+			m.flushed = r.was.flushed
+		}
+		if r.list != nil {
+			m.listID, m.cutting = r.was.listID, r.ending == crashed
+		}
+	})
+	if err == nil && r.whole {
+		err = r.distrust()
+	}
+	if err != nil {
+		return err
 	}
 	if err := vfs.WriteFile(s.deps.FS, abort, strconv.AppendInt(nil, int64(s.deps.Host.PID), 10)); err != nil {
 		return err
 	}
-	if err := s.deps.FS.SyncDir(s.root); err != nil {
-		return err
-	}
-	r := recovery{s: s, crashed: crashed}
-	if err := r.run(); err != nil {
-		if r.refused && !crashed {
-			err = errors.Join(err, s.deps.FS.Remove(abort))
-		}
-		return err
-	}
-	s.deps.Log.Info().Bool("clean", !crashed).Int64("from", r.from).Int64("end", s.log.appended.Load()).
-		Int64("records", r.records).Msg("store recovered")
 	return s.deps.FS.SyncDir(s.root)
 }
 
-type recovery struct {
-	s       *Store
-	crashed bool
-	from    int64 // where the scan began
-	whole   bool  // it began at the first file
-	records int64
-	lastMs  int64
-	refused bool  // damage was found and nothing changed
-	queued  int64 // end of the newest record that a queue has a unit for
+// distrust has the next start read the whole log, too, of whatever kind the
+// broker is, until queues and index are durable again.
+func (r *recovery) distrust() error {
+	r.s.check.lower(0)
+	if err := r.s.saveCheckpoint(); err != nil {
+		return err
+	}
+	return r.s.mark.update(func(m *markState) { m.distrust, m.listID = true, 0 })
 }
 
-// errGap says that a queue lacks units from before the scan.
-var errGap = errors.New("a queue has a gap")
-
 func (r *recovery) run() error {
-	s, l := r.s, r.s.log
+	l := r.s.log
 	segs := l.segments()
 	if len(segs) == 0 {
 		return r.empty()
 	}
 	last := segs[len(segs)-1]
 	l.appended.Store(last.base + last.size) // the scan may read everything
-	r.queued = r.queuedEnd()
+	if r.list != nil {
+		r.lastMs = r.list.lastMs
+	}
+	if !r.adopted {
+		r.queued = r.queuedEnd()
+	}
 	r.from = r.start(segs)
 	r.whole = r.from == segs[0].base
-	if s.index != nil && r.crashed {
-		if err := s.index.repair(r.from, true); err != nil {
-			return err
-		}
+	if err := r.settleIndex(); err != nil {
+		return err
 	}
 	end, stop, err := r.scan()
 	if errors.Is(err, errGap) {
@@ -105,7 +234,18 @@ func (r *recovery) run() error {
 		r.refused = true
 		return err
 	}
-	return r.finish(end)
+	return r.finish(end, stop)
+}
+
+func (r *recovery) settleIndex() error {
+	switch x := r.s.index; {
+	case x == nil || r.ending == closed:
+		return nil
+	case r.ending == killed:
+		return x.settle()
+	default:
+		return x.repair(r.from, true)
+	}
 }
 
 // empty is for a directory without log files: queues and index have nothing to
@@ -118,7 +258,7 @@ func (r *recovery) empty() error {
 		}
 	}
 	if s.index != nil {
-		return s.index.clear()
+		return s.index.clear(nil)
 	}
 	return nil
 }
@@ -134,11 +274,17 @@ func (r *recovery) queuedEnd() (end int64) {
 	return end
 }
 
-// start is where the scan begins. After a clean stop: at the newest record that
-// a queue knows, if it is a record; after a crash: at the newest file whose
-// first record is older than everything the crash could touch.
+// start is where the scan begins: at what the list covers; else, after a clean
+// stop, at the newest record that a queue knows, if it is a record; else at the
+// newest file whose first record is older than everything a crash could touch.
 func (r *recovery) start(segs []*segment) int64 {
-	if !r.crashed {
+	if r.whole {
+		return segs[0].base
+	}
+	if r.list != nil && r.list.mark >= segs[0].base {
+		return r.list.mark
+	}
+	if r.ending == closed {
 		if at, ok := r.newestQueued(); ok {
 			return at
 		}
@@ -183,267 +329,174 @@ func (r *recovery) newestQueued() (int64, bool) {
 func (r *recovery) again(base int64) error {
 	r.s.deps.Log.Warn().Int64("from", base).Msg("a consume queue lacks units; reading the whole commit log to rebuild it")
 	r.from, r.whole, r.records = base, true, 0
+	clear(r.ahead)
+	if err := r.distrust(); err != nil {
+		return err
+	}
 	return r.s.queues.each(func(q *queue) error {
 		q.touched = -1
 		return nil
 	})
 }
 
-// scan walks over the records and returns where they end, and why if that is
-// not plain emptiness.
-func (r *recovery) scan() (end int64, stop error, err error) {
-	s := r.s
-	if s.index != nil {
-		s.index.begin()
-		defer func() { err = errors.Join(err, s.index.end()) }()
-	}
-	var v message.View
-	for at := r.from; ; {
-		seg := s.log.at(at)
-		if seg == nil {
-			return at, nil, nil
-		}
-		seg.unpin() // nobody else has the store yet
-		pos := at - seg.base
-		left := seg.data[pos:]
-		if len(left) >= message.FillerBytes && message.RecordMagic(left) == message.MagicBlank &&
-			int(binary.BigEndian.Uint32(left)) == len(left) {
-			at = seg.base + seg.size
-			continue
-		}
-		if reason := r.check(left, &v, at, pos); reason != nil {
-			if zeros(left[:min(len(left), message.FillerBytes)]) {
-				return at, nil, nil
-			}
-			return at, &CorruptError{File: seg.name, Offset: pos, Err: reason}, nil
-		}
-		if err := r.visit(&v); err != nil {
-			return 0, nil, err
-		}
-		at += int64(v.Size)
-	}
-}
+// tellEvery is how often long work says how far it is.
+const tellEvery = time.Second
 
-var (
-	errPlace = errors.New("the record belongs to another offset")
-	errTorn  = errors.New("part of the record was not written")
-)
-
-// check says whether a whole record stands at an offset.
-func (r *recovery) check(b []byte, v *message.View, at, pos int64) error {
-	if err := v.Parse(b, r.s.config().CheckCRCOnRecover || r.crashed); err != nil {
-		return err
+func (r *recovery) tell(what string, at, of int64) {
+	now := r.s.nowMs()
+	if now-r.toldMs < tellEvery.Milliseconds() {
+		return
 	}
-	if v.PhyOffset != at {
-		return errPlace
+	r.toldMs = now
+	event := r.s.deps.Log.Info().Int64("at", at)
+	if of > 0 {
+		event = event.Int64("of", of)
 	}
-	if r.crashed && torn(b[:v.Size], pos, len(v.Topic), len(v.Properties)) {
-		return errTorn
-	}
-	return nil
-}
-
-// torn looks for a disk sector of the record that still is zeros. The checksum
-// covers the body only; topic and properties behind it can have been lost on
-// their own.
-func torn(rec []byte, pos int64, topicBytes, propBytes int) bool {
-	const sector = 512
-	propsAt := len(rec) - propBytes
-	topicAt := propsAt - 2 - topicBytes
-	for from := int(sector - pos%sector); from < len(rec); from += sector {
-		to := min(from+sector, len(rec))
-		text := to > topicAt && from < propsAt-2 || propBytes > 0 && to > propsAt
-		if text && zeros(rec[from:to]) {
-			return true
-		}
-	}
-	return false
-}
-
-func zeros(b []byte) bool {
-	for _, c := range b {
-		if c != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// visit makes the queue and the index agree with one record.
-func (r *recovery) visit(v *message.View) error {
-	s := r.s
-	r.records++
-	r.lastMs = max(r.lastMs, v.StoreTimestampMs)
-	if message.Queued(v.SysFlag) {
-		if err := r.enqueue(v); err != nil {
-			return err
-		}
-	}
-	if s.index != nil {
-		if err := s.index.add(v); err != nil {
-			return err
-		}
-	}
-	if s.pending.Load() >= int64(s.config().QueueTailMaxUnits) {
-		return r.flush()
-	}
-	return nil
-}
-
-func (r *recovery) flush() error {
-	r.s.takeDirty()
-	if err := r.s.flushTails(); err != nil {
-		return err
-	}
-	if r.s.index != nil {
-		err := r.s.index.end()
-		r.s.index.begin()
-		return err
-	}
-	return nil
-}
-
-// enqueue compares the record's unit with the queue, or adds it. The log is
-// right: a queue that begins anew in it (its topic was deleted and made again)
-// begins anew.
-func (r *recovery) enqueue(v *message.View) error {
-	q, err := r.s.queues.ensure(string(v.Topic), v.QueueID)
-	if err != nil {
-		r.s.deps.Log.Warn().Err(err).Int64("offset", v.PhyOffset).Msg("a record is in no queue")
-		return nil
-	}
-	n, u := v.QueueOffset, r.s.unitOf(v)
-	if q.touched > n {
-		if err := r.shorten(q, n); err != nil {
-			return err
-		}
-	}
-	if n > q.next {
-		if !r.whole {
-			return errGap
-		}
-		if err := r.bridge(q, n); err != nil {
-			return err
-		}
-	}
-	q.touched = n + 1
-	if n == q.next {
-		q.push(u)
-		q.publish()
-		r.s.markDirty(q, 1)
-		return nil
-	}
-	// After a crash extension units of the scanned records are made anew: that
-	// their tag code is right does not say that their bitmap was written.
-	anew := r.crashed && q.files.ext != nil && q.files.ext.source != nil
-	if have, ok := q.unit(n); ok && have == u && !anew {
-		return nil
-	}
-	return r.s.fix(q, n, u)
-}
-
-// bridge makes a queue reach an offset that the log continues at, when what is
-// between is in no file any more.
-func (r *recovery) bridge(q *queue, n int64) error {
-	if q.touched < 0 || q.next == q.min.Load() {
-		if err := r.shorten(q, 0); err != nil {
-			return err
-		}
-		if err := q.files.clear(); err != nil { // units of nothing that is left
-			return err
-		}
-		q.place(n)
-		q.min.Store(n)
-		return nil
-	}
-	units := n - q.next
-	for q.next < n {
-		q.push(blank)
-	}
-	q.publish()
-	r.s.markDirty(q, units)
-	return nil
-}
-
-// shorten writes what a queue has and cuts it.
-func (r *recovery) shorten(q *queue, end int64) error {
-	r.s.takeDirty()
-	if err := r.s.flushTails(); err != nil {
-		return err
-	}
-	return q.truncate(end)
-}
-
-// fix writes one unit over what a queue file has there.
-func (s *Store) fix(q *queue, n int64, u unit) error {
-	var raw [unitBytes]byte
-	return q.files.write(n, []unit{u}, raw[:])
+	event.Msg(what)
 }
 
 // refuseLoss compares the end that the scan found with what is known to have
-// been written. Records behind it that had been durable mean damage, which is
-// reported and not cut away.
+// been written. Records behind it that cannot have been lost mean damage, which
+// is reported and not cut away.
 func (r *recovery) refuseLoss(end int64, stop error) error {
-	if !r.crashed {
-		if r.queued <= end {
-			return nil
-		}
-		if stop == nil {
-			stop = &CorruptError{File: r.s.log.paths.first(), Offset: end, Err: errors.New("the log ends here")}
-		}
-		return fmt.Errorf("%w; a consume queue knows of records up to %d, so the commit log is damaged", stop, r.queued)
+	known, what := int64(0), ""
+	switch {
+	case r.trusted && r.was.clean && r.ending == closed:
+		known, what = r.was.end, "the store was closed with records up to"
+	case r.ending == closed:
+		known, what = r.queued, "a consume queue knows of records up to"
+	case r.trusted:
+		known, what = r.was.flushed, "there were durable records up to"
 	}
-	if stop == nil {
+	if r.ending == killed && stop != nil && end >= known {
+		if at, ok := r.recordBehind(end); ok {
+			known, what = at, "there is a record at"
+		}
+	}
+	if known > end {
+		if stop == nil {
+			stop = &CorruptError{File: r.s.log.nameAt(end), Offset: end % r.s.log.fileSize, Err: errors.New("the log ends here")}
+		}
+		return fmt.Errorf("%w; %s %d, so the commit log is damaged (docs/format/commitlog.md says how to go on)", stop, what, known)
+	}
+	if stop == nil || r.ending == closed {
 		return nil
 	}
 	physicMs := r.s.check.physicMs()
 	for _, seg := range r.s.log.segments() {
 		var v message.View
 		if seg.base > end && v.Parse(seg.data, true) == nil && v.PhyOffset == seg.base && v.StoreTimestampMs < physicMs {
-			return fmt.Errorf("%w; %s has records that were flushed later, so the commit log is damaged", stop, seg.name)
+			return fmt.Errorf("%w; %s has records that were flushed later, so the commit log is damaged (docs/format/commitlog.md says how to go on)", stop, seg.name)
 		}
 	}
 	return nil
 }
 
+// nameAt is the file that an offset is in, or would be.
+func (l *commitLog) nameAt(phyOffset int64) string {
+	for _, seg := range l.segments() {
+		if phyOffset >= seg.base && phyOffset < seg.base+seg.size {
+			return seg.name
+		}
+	}
+	return path.Join(l.paths.first(), segmentName(phyOffset-phyOffset%l.fileSize))
+}
+
+// recordBehind looks for a record that begins behind bytes that are none: a kill
+// leaves half of one record at most, so there is damage between.
+func (r *recovery) recordBehind(end int64) (int64, bool) {
+	l := r.s.log
+	seg := l.at(end)
+	if seg == nil {
+		return 0, false
+	}
+	seg.unpin() // nobody else has the store yet
+	var v message.View
+	magics := [...][]byte{{0xDA, 0xA3, 0x20, 0xA7}, {0xDA, 0xA3, 0x20, 0xAB}}
+	pos := end - seg.base
+	near := seg.data[pos:min(seg.size, pos+int64(r.s.config().MaxMessageSize)+2*maxExtraBytes)]
+	for _, magic := range magics {
+		for i := 0; ; {
+			n := bytes.Index(near[i:], magic)
+			if n < 0 {
+				break
+			}
+			i += n + len(magic)
+			at := int64(i - len(magic) - 4)
+			if at > 0 && v.Parse(seg.data[pos+at:], true) == nil && v.PhyOffset == end+at {
+				return v.PhyOffset, true
+			}
+		}
+	}
+	if next := l.at(seg.base + seg.size); next != nil {
+		next.unpin()
+		if v.Parse(next.data, true) == nil && v.PhyOffset == next.base {
+			return next.base, true
+		}
+	}
+	return 0, false
+}
+
 // finish cuts log and queues at the end that was found.
-func (r *recovery) finish(end int64) error {
+func (r *recovery) finish(end int64, stop error) error {
 	s, l := r.s, r.s.log
 	s.takeDirty()
 	if err := s.flushTails(); err != nil {
 		return err
 	}
-	err := s.queues.each(func(q *queue) error {
-		keep, limit := q.touched, end
-		if r.crashed {
-			limit = r.from // from there on the scan would have come across the queue
+	if !r.adopted || stop != nil {
+		if err := s.queues.each(func(q *queue) error { return r.cutQueue(q, end) }); err != nil {
+			return err
 		}
-		if keep < 0 {
-			keep = q.search(q.min.Load(), q.end.Load(), func(u unit) bool { return !u.valid() || !u.isBlank() && u.phyOffset >= limit })
-		}
-		if !r.crashed && keep >= q.end.Load() {
-			return nil
-		}
-		return q.truncate(keep)
-	})
-	if err != nil {
+	}
+	if err := l.cut(end, r.ending == crashed || !r.adopted); err != nil {
 		return err
 	}
-	if err := l.cut(end); err != nil {
-		return err
-	}
-	if r.crashed {
+	switch r.ending {
+	case crashed:
 		l.flushed.Store(min(r.from, end)) // what the page cache has is not yet on the disk
 		if err := errors.Join(l.sync(end), l.paths.syncNames(l.fs)); err != nil {
 			return err
 		}
+		l.flushed.Store(end)
+	case killed:
+		l.flushed.Store(min(r.was.flushed, end))
+		for _, seg := range l.segments() {
+			seg.named.Store(seg.base+seg.size <= r.was.flushed)
+		}
+	default:
+		l.flushed.Store(end)
 	}
-	l.flushed.Store(end)
 	l.lastStoreMs = r.lastMs
 	s.dispatch.done.Store(end)
 	s.dispatch.doneMs = r.lastMs
+	s.dispatch.listed.behind = r.list == nil || r.whole
+	if r.list != nil {
+		s.dispatch.listed.mark = r.list.mark
+	}
+	if err := s.mark.update(func(m *markState) { m.cutting = false }); err != nil {
+		return err
+	}
+	if r.adopted && r.list.logMin == l.minOffset() {
+		return nil
+	}
 	return s.queues.each(func(q *queue) error {
 		q.raise(l.minOffset())
 		return nil
 	})
+}
+
+// cutQueue removes what a queue has of records that the log does not have.
+func (r *recovery) cutQueue(q *queue, end int64) error {
+	keep, limit := q.touched, end
+	if r.ending == crashed {
+		limit = r.from // from there on the scan would have come across the queue
+	}
+	if keep < 0 {
+		keep = q.search(q.min.Load(), q.end.Load(), func(u unit) bool { return !u.valid() || !u.isBlank() && u.phyOffset >= limit })
+	}
+	if r.ending == closed && keep >= q.end.Load() {
+		return nil
+	}
+	return q.truncate(keep)
 }

@@ -62,9 +62,6 @@ func makeFile(t testing.TB, fsys vfs.FS, name string, size int64) {
 
 func TestSizeMismatch(t *testing.T) {
 	fsys, cfg, _ := filled(t, 200)
-	other := cfg
-	other.MaxIndexNum *= 2
-	require.ErrorContains(t, openFail(t, fsys, other), "maxIndexNum")
 	makeFile(t, fsys, "/store/commitlog/stranger", 5)
 	require.ErrorContains(t, openFail(t, fsys, cfg), "/store/commitlog/stranger")
 	require.NoError(t, fsys.Remove("/store/commitlog/stranger"))
@@ -122,51 +119,6 @@ func TestCorruptLog(t *testing.T) {
 	require.ErrorIs(t, err, message.ErrMagic)
 }
 
-// What queues and index lack is made again from the log.
-func TestRebuild(t *testing.T) {
-	for name, harm := range map[string]func(fsys *vfs.Mem){
-		"queues":       func(fsys *vfs.Mem) { require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue")) },
-		"a queue":      func(fsys *vfs.Mem) { require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue/T")) },
-		"a queue file": func(fsys *vfs.Mem) { require.NoError(t, fsys.Remove("/store/consumequeue/T/0/00000000000000000400")) },
-		"checkpoint":   func(fsys *vfs.Mem) { require.NoError(t, fsys.Remove("/store/checkpoint")) },
-		"index":        func(fsys *vfs.Mem) { require.NoError(t, vfs.RemoveAll(fsys, "/store/index")) },
-		"units": func(fsys *vfs.Mem) {
-			overwrite(t, fsys, "/store/consumequeue/T/0/00000000000000000400", 100, make([]byte, 60))
-		},
-		"header": func(fsys *vfs.Mem) {
-			overwrite(t, fsys, path.Join("/store/index", mustList(t, fsys, "/store/index")[0]), 32, make([]byte, 8))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			fsys, cfg, bodies := filled(t, 100)
-			harm(fsys)
-			makeFile(t, fsys, "/store/abort", 0)
-			s := newStore(t, fsys, cfg)
-			require.Equal(t, bodies, readAll(t, s, "T", 0))
-			for _, key := range []string{"U0", "K99", "U50"} {
-				offs, _, _, err := s.QueryIndex("T", key, 10, 0, 1<<60)
-				require.NoError(t, err)
-				require.Len(t, offs, 1, key)
-			}
-			offs, lastMs, lastPhy, err := s.QueryIndex("T", "common", 1000, 0, 1<<60)
-			require.NoError(t, err)
-			require.Len(t, offs, 64)
-			require.Equal(t, offs[0], lastPhy, "the newest first")
-			require.Equal(t, int64(1_700_000_000_000), lastMs)
-			require.NoError(t, s.Close())
-		})
-	}
-}
-
-// Without an abort file missing queues are made again, too.
-func TestRebuildQueuesAfterCleanStop(t *testing.T) {
-	fsys, cfg, bodies := filled(t, 100)
-	require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue"))
-	s := newStore(t, fsys, cfg)
-	require.Equal(t, bodies, readAll(t, s, "T", 0))
-	require.NoError(t, s.Close())
-}
-
 // A log that is gone takes queues and index with it.
 func TestEmptyLog(t *testing.T) {
 	fsys, cfg, _ := filled(t, 100)
@@ -197,6 +149,7 @@ func TestStaleBytesBehindTail(t *testing.T) {
 	overwrite(t, fsys, name, next.EndOffset, stale)
 	overwrite(t, fsys, "/store/consumequeue/T/0/00000000000000000000", 10*unitBytes, make([]byte, 2*unitBytes))
 	makeFile(t, fsys, "/store/abort", 0)
+	require.NoError(t, fsys.Remove("/store/"+markName)) // it knows of the record after end
 	for range 3 {
 		s = newStore(t, fsys, cfg)
 		if s.Marks().Appended == end {

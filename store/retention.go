@@ -243,6 +243,12 @@ func (s *Store) trimQueue(q *queue, logMin int64) (dropped int, err error) {
 			}
 		}
 	}
+	if dropped == 0 {
+		return 0, nil
+	}
+	if err := s.forgetList(); err != nil {
+		return 0, err
+	}
 	return dropped, q.files.dropFirst(dropped)
 }
 

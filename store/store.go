@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path"
 	"sync/atomic"
 	"time"
@@ -86,6 +87,7 @@ type Store struct {
 	queues *queueTable
 	index  *keyIndex // nil: messageIndexEnable=false
 	check  *checkpoint
+	mark   *mark
 
 	closed   atomic.Bool
 	failure  atomic.Pointer[error] // a disk error that writing cannot go on after
@@ -95,6 +97,8 @@ type Store struct {
 	deletedFiles atomic.Int64
 	cleanedBelow int64 // housekeeper only: queues and index have nothing of the log below
 	startMs      int64
+
+	distrusted atomic.Bool // a queue has a wrong unit, and the mark says so
 
 	dirty   []*queue     // under the append lock: queues with units to write
 	pending atomic.Int64 // units in tails that are not in the files
@@ -128,6 +132,9 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	if deps.Clock == nil {
 		deps.Clock = clockwork.NewRealClock()
 	}
+	if deps.Host.BootID == "" && deps.FS == vfs.OS {
+		deps.Host.BootID = vfs.BootID()
+	}
 	memory := deps.Host.MemoryBytes
 	if memory == 0 {
 		memory = vfs.PhysicalMemory()
@@ -141,11 +148,11 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 			fs: deps.FS, paths: newLogPaths(&cfg), fileSize: cfg.CommitLogFileSize, step: cfg.CommitLogAllocateStep,
 			pwrite: cfg.CommitLogWritePath == "pwrite",
 		},
-		queues:    newQueueTable(deps.FS, path.Join(root, "consumequeue"), queueFileSize),
 		kick:      make(chan struct{}, 1),
 		urgent:    make(chan struct{}, 1),
 		flushKick: make(chan struct{}, 1),
 	}
+	s.queues = newQueueTable(deps.FS, path.Join(root, "consumequeue"), queueFileSize, func() int { return s.config().MaxOpenQueueFiles })
 	s.queues.extDir, s.queues.extFileSize = path.Join(root, "consumequeue_ext"), cfg.ConsumeQueueExtFileSize
 	s.queues.extEnabled, s.queues.extOf = cfg.EnableConsumeQueueExt, s.extOf
 	s.cfg.Store(&cfg)
@@ -182,6 +189,9 @@ func (s *Store) release() {
 	if s.check != nil {
 		_ = s.check.close()
 	}
+	if s.mark != nil {
+		_ = s.mark.close()
+	}
 	_ = s.lock.Close()
 }
 
@@ -213,7 +223,12 @@ func (s *Store) Close() error {
 		err = s.flushAll()
 	}
 	if err == nil {
-		err = s.deps.FS.Remove(path.Join(s.root, "abort"))
+		err = s.markClean()
+	}
+	if err == nil {
+		if err = s.deps.FS.Remove(path.Join(s.root, "abort")); errors.Is(err, fs.ErrNotExist) {
+			err = nil // somebody was faster
+		}
 	}
 	if err == nil {
 		err = s.deps.FS.SyncDir(s.root)

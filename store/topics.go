@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"maps"
-	"path"
 	"slices"
 	"strconv"
 	"sync"
@@ -29,10 +28,12 @@ type queueTable struct {
 	fs       vfs.FS
 	dir      string
 	fileSize int64
+	opened   openFiles
 
 	extDir      string
 	extFileSize int64
 	extEnabled  bool // new units get extensions
+	extThere    bool // queues may have extensions
 	extOf       func(topic string, u unit) ExtUnit
 
 	seed   maphash.Seed
@@ -41,8 +42,8 @@ type queueTable struct {
 	shards [topicShards]atomic.Pointer[map[string]map[int32]*queue]
 }
 
-func newQueueTable(fsys vfs.FS, dir string, fileSize int64) *queueTable {
-	t := &queueTable{fs: fsys, dir: dir, fileSize: fileSize, seed: maphash.MakeSeed()}
+func newQueueTable(fsys vfs.FS, dir string, fileSize int64, maxOpen func() int) *queueTable {
+	t := &queueTable{fs: fsys, dir: dir, fileSize: fileSize, seed: maphash.MakeSeed(), opened: openFiles{limit: maxOpen}}
 	for i := range t.shards {
 		t.shards[i].Store(&map[string]map[int32]*queue{})
 	}
@@ -73,8 +74,7 @@ func (t *queueTable) ensure(topic string, id int32) (*queue, error) {
 	if q := t.get(topic, id); q != nil {
 		return q, nil
 	}
-	dir := path.Join(t.dir, topic, strconv.Itoa(int(id)))
-	q := newQueue(topic, id, newQueueFiles(t.fs, dir, t.fileSize))
+	q := t.newQueue(topic, id)
 	if t.extEnabled {
 		q.files.ext = t.newExt(topic, strconv.Itoa(int(id)), true)
 	}
@@ -134,66 +134,6 @@ func (t *queueTable) each(fn func(q *queue) error) error {
 			return err
 		}
 	}
-	return nil
-}
-
-// load opens the queues that the directory has and finds their bounds.
-func (t *queueTable) load(repair bool) error {
-	if err := vfs.MkdirAllSync(t.fs, t.dir); err != nil {
-		return err
-	}
-	if t.extEnabled {
-		if err := vfs.MkdirAllSync(t.fs, t.extDir); err != nil {
-			return err
-		}
-	}
-	topics, err := t.fs.List(t.dir)
-	if err != nil {
-		return err
-	}
-	for _, topic := range topics {
-		if !topic.Dir {
-			continue
-		}
-		ids, err := t.fs.List(path.Join(t.dir, topic.Name))
-		if err != nil {
-			return err
-		}
-		for _, info := range ids {
-			id, err := strconv.ParseInt(info.Name, 10, 32)
-			if err != nil || !info.Dir {
-				continue
-			}
-			if err := t.loadQueue(topic.Name, int32(id), repair); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (t *queueTable) loadQueue(topic string, id int32, repair bool) error {
-	q, err := t.ensure(topic, id)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path.Join(t.dir, topic, strconv.Itoa(int(id))), err)
-	}
-	if q.files.ext == nil {
-		x := t.newExt(topic, strconv.Itoa(int(id)), false)
-		if there, err := vfs.Exists(t.fs, x.files.dir); err != nil {
-			return err
-		} else if there {
-			q.files.ext = x
-		}
-	}
-	if err := q.files.load(repair); err != nil {
-		return err
-	}
-	first, end, err := q.files.bounds()
-	if err != nil {
-		return err
-	}
-	q.place(end)
-	q.min.Store(first)
 	return nil
 }
 

@@ -145,6 +145,20 @@ func RecordStoreTimestamp(rec []byte) int64 {
 	return int64(binary.BigEndian.Uint64(rec[storeTimePos(rec):]))
 }
 
+// RecordTopic is the topic of a whole record, nil when the lengths before it do
+// not fit.
+func RecordTopic(rec []byte) []byte {
+	sysFlag := RecordSysFlag(rec)
+	r := reader{b: rec, at: posBornHost}
+	r.take(hostBytes(sysFlag, FlagBornHostV6) + 8 + hostBytes(sysFlag, FlagStoreHostV6) + 4 + 8)
+	r.take(int(int32(r.uint(4))))
+	topicLenBytes := 1
+	if RecordMagic(rec) == MagicV2 {
+		topicLenBytes = 2
+	}
+	return r.take(int(r.uint(topicLenBytes)))
+}
+
 // View is a record taken apart without copying: the slices alias the record.
 type View struct {
 	Size             int32

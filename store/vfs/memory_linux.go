@@ -2,7 +2,11 @@
 
 package vfs
 
-import "golang.org/x/sys/unix"
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
 
 // PhysicalMemory is the machine's memory in bytes.
 func PhysicalMemory() int64 {
@@ -11,4 +15,13 @@ func PhysicalMemory() int64 {
 		return 0
 	}
 	return int64(info.Totalram) * int64(info.Unit) //nolint:unconvert // its type differs between systems
+}
+
+// BootID names this start of the system, empty when it is not known.
+func BootID() string {
+	id, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return string(id)
 }

@@ -6,3 +6,6 @@ package vfs
 
 // PhysicalMemory is taken to be 8 GiB where asking needs more than one call.
 func PhysicalMemory() int64 { return 8 << 30 }
+
+// BootID is not known.
+func BootID() string { return "" }

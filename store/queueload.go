@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Opening the queues: by the queue list, or by looking into the directories.
+// What does not belong there stays as it is; files of queues that cannot be
+// right are removed, because the log says what was in them.
+
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"strconv"
+	"sync/atomic"
+
+	"rocketd/protocol/message"
+	"rocketd/store/vfs"
+)
+
+// repairs is told what was repaired, or passed over, and why.
+type repairs func(file, what string)
+
+// adopt makes the queues that the list has. Their files are looked at, not
+// opened: whole is true when one is not as it was, and then none is adopted.
+func (t *queueTable) adopt(l *queueList, repaired repairs) (ok bool, err error) {
+	if l.fileSize <= 0 || l.fileSize%unitBytes != 0 {
+		return false, nil
+	}
+	for i := range l.queues {
+		q := &l.queues[i]
+		if !message.SafeName(q.topic) || q.id < 0 || q.id > maxQueueID || q.files < 1 || q.base%l.fileSize != 0 {
+			return false, nil
+		}
+		dir := t.queueDir(q.topic, q.id)
+		for n := range q.files {
+			name := path.Join(dir, segmentName(q.base+int64(n)*l.fileSize))
+			info, err := t.fs.Stat(name)
+			if errors.Is(err, fs.ErrNotExist) {
+				repaired(name, "the file is missing")
+				return false, nil
+			}
+			if err != nil {
+				return false, err
+			}
+			if info.Size != l.fileSize {
+				repaired(name, fmt.Sprintf("the file has %d bytes, not %d", info.Size, l.fileSize))
+				return false, nil
+			}
+		}
+	}
+	t.fileSize = l.fileSize
+	queues := make([]*queue, len(l.queues))
+	for i := range l.queues {
+		e := &l.queues[i]
+		q := t.newQueue(e.topic, e.id)
+		q.files.take(e.base, int(e.files), true)
+		q.place(e.end)
+		q.min.Store(e.min)
+		queues[i] = q
+	}
+	t.addAll(queues)
+	return true, nil
+}
+
+// addAll adds many queues at once, none of which is there.
+func (t *queueTable) addAll(queues []*queue) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	shards := map[*atomic.Pointer[map[string]map[int32]*queue]]map[string]map[int32]*queue{}
+	for _, q := range queues {
+		p := t.shard(q.topic)
+		topics := shards[p]
+		if topics == nil {
+			topics = maps.Clone(*p.Load())
+			shards[p] = topics
+		}
+		ids := topics[q.topic]
+		if ids == nil {
+			ids = make(map[int32]*queue, 8)
+			topics[q.topic] = ids
+		}
+		ids[q.id] = q
+	}
+	for p, topics := range shards {
+		p.Store(&topics)
+	}
+	all := append(*t.all.Load(), queues...)
+	t.all.Store(&all)
+}
+
+// queueDir is a queue's directory with the files in it.
+type queueDir struct {
+	topic string
+	id    int32
+	files []offsetFile
+}
+
+// load opens the queues that the directory has. whole says that some of their
+// files were wrong and have been removed, so that the whole log must be read.
+func (t *queueTable) load(durable bool, repaired repairs, working func(done int)) (whole bool, err error) {
+	dirs, err := t.list(repaired, working)
+	if err != nil {
+		return false, err
+	}
+	if size := usualFileSize(dirs, t.fileSize); size != t.fileSize {
+		repaired(t.dir, fmt.Sprintf("queue files have %d bytes, not mappedFileSizeConsumeQueue=%d; that is kept", size, t.fileSize))
+		t.fileSize = size
+	}
+	queues := make([]*queue, 0, len(dirs))
+	for i, d := range dirs {
+		working(i)
+		good, bad := t.judge(d)
+		for j := len(bad) - 1; j >= 0; j-- {
+			whole = true
+			repaired(bad[j].name(), "the file cannot be right and is removed; the log says what it had")
+			if err := t.fs.Remove(bad[j].name()); err != nil {
+				return false, err
+			}
+		}
+		q := t.newQueue(d.topic, d.id)
+		if len(good) > 0 {
+			q.files.take(good[0].offset, len(good), durable)
+		}
+		if err := t.openExt(q, durable); err != nil {
+			return false, err
+		}
+		first, end, err := q.files.bounds()
+		if err != nil {
+			return false, err
+		}
+		q.place(end)
+		q.min.Store(first)
+		queues = append(queues, q)
+	}
+	t.addAll(queues)
+	return whole, nil
+}
+
+// judge parts a queue's files: those from the first one on that has the wrong
+// size or place are bad. A file that is no queue file is neither.
+func (t *queueTable) judge(d queueDir) (good, bad []offsetFile) {
+	for i, f := range d.files {
+		if f.size != t.fileSize || f.offset%t.fileSize != 0 || i > 0 && f.offset != d.files[i-1].offset+t.fileSize {
+			return d.files[:i], d.files[i:]
+		}
+	}
+	return d.files, nil
+}
+
+// list looks into the directories of topics and queues.
+func (t *queueTable) list(repaired repairs, working func(done int)) (dirs []queueDir, err error) {
+	topics, err := t.fs.List(t.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, topic := range topics {
+		topicDir := path.Join(t.dir, topic.Name)
+		if !topic.Dir || !message.SafeName(topic.Name) {
+			repaired(topicDir, "this is no topic and is left alone")
+			continue
+		}
+		ids, err := t.fs.List(topicDir)
+		if err != nil {
+			return nil, err
+		}
+		for _, info := range ids {
+			id, err := strconv.ParseInt(info.Name, 10, 32)
+			if err != nil || !info.Dir || id < 0 || id > maxQueueID || strconv.FormatInt(id, 10) != info.Name {
+				repaired(path.Join(topicDir, info.Name), "this is no queue and is left alone")
+				continue
+			}
+			working(len(dirs))
+			found, err := findOffsetFiles(t.fs, []string{path.Join(topicDir, info.Name)})
+			if err != nil {
+				return nil, err
+			}
+			d := queueDir{topic: topic.Name, id: int32(id)}
+			for _, f := range found {
+				if f.offset < 0 {
+					repaired(f.name(), "this is no file of a queue and is left alone")
+					continue
+				}
+				d.files = append(d.files, f)
+			}
+			dirs = append(dirs, d)
+		}
+	}
+	return dirs, nil
+}
+
+// usualFileSize is the size that most files have, so that a changed key does not
+// make them all wrong; of sizes that are as frequent, the configured one.
+func usualFileSize(dirs []queueDir, configured int64) int64 {
+	count := map[int64]int{}
+	for _, d := range dirs {
+		for _, f := range d.files {
+			if f.size > 0 && f.size%unitBytes == 0 && f.offset%f.size == 0 {
+				count[f.size]++
+			}
+		}
+	}
+	best := configured
+	for size, n := range count {
+		if n > count[best] || n == count[best] && best != configured && size > best {
+			best = size
+		}
+	}
+	return best
+}
+
+func (t *queueTable) queueDir(topic string, id int32) string {
+	return path.Join(t.dir, topic, strconv.Itoa(int(id)))
+}
+
+func (t *queueTable) newQueue(topic string, id int32) *queue {
+	files := newQueueFiles(t.fs, t.queueDir(topic, id), t.fileSize)
+	files.opened = &t.opened
+	return newQueue(topic, id, files)
+}
+
+// openExt opens a queue's extension, if it is to have one or has one.
+func (t *queueTable) openExt(q *queue, durable bool) error {
+	if !t.extThere {
+		return nil
+	}
+	x := t.newExt(q.topic, strconv.Itoa(int(q.id)), t.extEnabled)
+	if there, err := vfs.Exists(t.fs, x.files.dir); err != nil || !there && !t.extEnabled {
+		return err
+	}
+	q.files.ext = x
+	return x.load(!durable)
+}
+
+// makeDirs makes the directories of queues and extensions, and looks whether
+// there are any extensions.
+func (t *queueTable) makeDirs() (err error) {
+	if err := vfs.MkdirAllSync(t.fs, t.dir); err != nil {
+		return err
+	}
+	if t.extEnabled {
+		t.extThere = true
+		return vfs.MkdirAllSync(t.fs, t.extDir)
+	}
+	t.extThere, err = vfs.Exists(t.fs, t.extDir)
+	return err
+}
+
+// lacks says which queue of the list has lost units that were durable.
+func (t *queueTable) lacks(l *queueList) (dir string, lost bool) {
+	for i := range l.queues {
+		e := &l.queues[i]
+		q := t.get(e.topic, e.id)
+		if q == nil || q.end.Load() < e.end || q.min.Load() > e.min {
+			return t.queueDir(e.topic, e.id), true
+		}
+	}
+	return "", false
+}
