@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// UPDATE_AND_CREATE_SUBSCRIPTIONGROUP(200), GET_ALL_SUBSCRIPTIONGROUP_CONFIG(201),
-// GET_CONSUME_STATS(208), UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST(225), GET_SUBSCRIPTIONGROUP_CONFIG(352).
+// UPDATE_AND_CREATE_SUBSCRIPTIONGROUP(200), GET_ALL_SUBSCRIPTIONGROUP_CONFIG(201), DELETE_SUBSCRIPTIONGROUP(207),
+// GET_CONSUME_STATS(208), UPDATE_AND_CREATE_SUBSCRIPTIONGROUP_LIST(225), GET_SUBSCRIPTIONGROUP_CONFIG(352),
+// UPDATE_AND_GET_GROUP_FORBIDDEN(353), GET_BROKER_CONSUME_STATS(317).
 // Sent by tools.
 // Java: AdminBrokerProcessor.
 // Outcomes: Success; InvalidParameter for names and numbers; SystemError for attributes; 352:
@@ -12,6 +13,7 @@ package broker
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -74,6 +76,31 @@ func checkGroup(cfg *protocol.GroupConfig) error {
 	return nil
 }
 
+// deleteGroup forgets a group, and its offsets if asked to. Its members go on until they pull again.
+func (b *Broker) deleteGroup(_ context.Context, _ *remoting.Call, req *protocol.DeleteGroupHeader) (*protocol.Empty, error) {
+	if err := b.groups.Delete(req.GroupName); err != nil {
+		return nil, err
+	}
+	if req.CleanOffset {
+		b.offsets.DeleteGroup(req.GroupName)
+	}
+	return nil, nil
+}
+
+// groupForbidden says whether a group may read a topic, and changes it if asked to.
+func (b *Broker) groupForbidden(_ context.Context, c *remoting.Call, req *protocol.GroupForbiddenHeader) (*protocol.Empty, error) {
+	if req.Readable != nil {
+		if message.ValidGroup(req.Group) != nil || !message.SafeName(req.Topic) {
+			return nil, protocol.Errorf(protocol.InvalidParameter, "group %q and topic %q cannot be the names of any", req.Group, req.Topic)
+		}
+		if err := b.groups.Forbid(req.Group, req.Topic, protocol.PermRead, !*req.Readable); err != nil {
+			return nil, err
+		}
+	}
+	readable := b.groups.ForbiddenTable()[req.Group][req.Topic]&protocol.PermRead == 0
+	return nil, answerJSON(c, protocol.GroupForbidden{Group: req.Group, Readable: readable, Topic: req.Topic})
+}
+
 // allGroupConfig answers with all groups, or with the page that newer tools ask for.
 func (b *Broker) allGroupConfig(_ context.Context, c *remoting.Call, req *protocol.GroupConfigTableHeader) (*protocol.GroupConfigTableResult, error) {
 	groups, version := b.groups.All()
@@ -122,6 +149,31 @@ func (b *Broker) consumeStats(_ context.Context, c *remoting.Call, req *protocol
 			body.OffsetTable[mq] = b.consumeOffset(req.ConsumerGroup, topic, id)
 		}
 		body.ConsumeTPS += b.stats.GetRate(topic, req.ConsumerGroup)
+	}
+	return nil, answerJSON(c, body)
+}
+
+// brokerConsumeStats answers with the statistics of every topic of every group.
+func (b *Broker) brokerConsumeStats(_ context.Context, c *remoting.Call, req *protocol.BrokerConsumeStatsHeader) (*protocol.Empty, error) {
+	body := protocol.BrokerConsumeStats{BrokerAddr: b.serveAddr(), ConsumeStatsList: []map[string][]protocol.ConsumeStats{}}
+	groups, _ := b.groups.All()
+	for _, group := range slices.Sorted(maps.Keys(groups)) {
+		list := []protocol.ConsumeStats{}
+		for _, topic := range b.offsets.TopicsOf(group) {
+			cfg, ok := b.topics.Get(topic)
+			if !ok || req.IsOrder && !cfg.Order || b.unsubscribed(group, topic) {
+				continue
+			}
+			stats := protocol.ConsumeStats{ConsumeTPS: b.stats.GetRate(topic, group), OffsetTable: map[protocol.MessageQueue]protocol.ConsumeOffset{}}
+			for id := range clampQueues(cfg.WriteQueueNums) {
+				offset := b.consumeOffset(group, topic, id)
+				body.TotalDiff += offset.BrokerOffset - offset.ConsumerOffset
+				body.TotalInflightDiff += offset.PullOffset - offset.ConsumerOffset
+				stats.OffsetTable[protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: id, Topic: topic}] = offset
+			}
+			list = append(list, stats)
+		}
+		body.ConsumeStatsList = append(body.ConsumeStatsList, map[string][]protocol.ConsumeStats{group: list})
 	}
 	return nil, answerJSON(c, body)
 }

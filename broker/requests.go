@@ -36,8 +36,14 @@ func newLanes(cfg *Config) lanes {
 }
 
 func (b *Broker) requests() *remoting.Mux {
-	m, l := remoting.NewMux(b.log), b.lanes
+	m := remoting.NewMux(b.log)
+	b.clientRequests(m, b.lanes)
+	b.toolRequests(m, b.lanes)
+	return m
+}
 
+// clientRequests are what producers and consumers send.
+func (b *Broker) clientRequests(m *remoting.Mux, l lanes) {
 	// send.go, sendback.go, reply.go
 	remoting.Handle(m, protocol.SendMessage, l.send, b.send)
 	remoting.Handle(m, protocol.SendMessageV2, l.send, b.send, remoting.Keys("v2"))
@@ -56,22 +62,11 @@ func (b *Broker) requests() *remoting.Mux {
 	remoting.Handle(m, protocol.SearchOffsetByTimestamp, l.admin, b.searchOffset)
 	remoting.Handle(m, protocol.GetMaxOffset, l.admin, b.maxOffset)
 	remoting.Handle(m, protocol.GetMinOffset, l.admin, b.minOffset)
+	remoting.Handle(m, protocol.QueryConsumeQueue, l.admin, b.consumeQueue)
 
 	// offset.go
 	remoting.Handle(m, protocol.QueryConsumerOffset, l.consumer, b.queryConsumerOffset)
 	remoting.Handle(m, protocol.UpdateConsumerOffset, l.consumer, b.updateConsumerOffset)
-
-	// admin_offset.go, resetoffset.go
-	remoting.Handle(m, protocol.GetEarliestMsgStoreTime, l.admin, b.earliestStoreTime)
-	remoting.Handle(m, protocol.QueryConsumeTimeSpan, l.admin, b.consumeTimeSpan)
-	remoting.Handle(m, protocol.QueryCorrectionOffset, l.admin, b.correctionOffset)
-	remoting.Handle(m, protocol.CloneGroupOffset, l.admin, b.cloneOffset)
-	remoting.Handle(m, protocol.InvokeBrokerToResetOffset, l.admin, b.resetOffset)
-
-	// relay.go
-	remoting.Handle(m, protocol.InvokeBrokerToGetConsumerStatus, l.admin, b.consumerStatus)
-	remoting.Handle(m, protocol.GetConsumerRunningInfo, l.admin, b.consumerRunningInfo)
-	remoting.Handle(m, protocol.ConsumeMessageDirectly, l.admin, b.consumeDirectly)
 
 	// assignment.go
 	remoting.Handle(m, protocol.QueryAssignment, l.loadBalance, b.queryAssignment)
@@ -85,6 +80,21 @@ func (b *Broker) requests() *remoting.Mux {
 	// lock.go
 	remoting.Handle(m, protocol.LockBatchMQ, l.admin, b.lockBatch)
 	remoting.Handle(m, protocol.UnlockBatchMQ, l.admin, b.unlockBatch)
+}
+
+// toolRequests are what mqadmin, dashboards and exporters send.
+func (b *Broker) toolRequests(m *remoting.Mux, l lanes) {
+	// admin_offset.go, resetoffset.go
+	remoting.Handle(m, protocol.GetEarliestMsgStoreTime, l.admin, b.earliestStoreTime)
+	remoting.Handle(m, protocol.QueryConsumeTimeSpan, l.admin, b.consumeTimeSpan)
+	remoting.Handle(m, protocol.QueryCorrectionOffset, l.admin, b.correctionOffset)
+	remoting.Handle(m, protocol.CloneGroupOffset, l.admin, b.cloneOffset)
+	remoting.Handle(m, protocol.InvokeBrokerToResetOffset, l.admin, b.resetOffset)
+
+	// relay.go
+	remoting.Handle(m, protocol.InvokeBrokerToGetConsumerStatus, l.admin, b.consumerStatus)
+	remoting.Handle(m, protocol.GetConsumerRunningInfo, l.admin, b.consumerRunningInfo)
+	remoting.Handle(m, protocol.ConsumeMessageDirectly, l.admin, b.consumeDirectly)
 
 	// admin_topic.go
 	remoting.Handle(m, protocol.UpdateAndCreateTopic, l.admin, b.createTopic)
@@ -105,7 +115,19 @@ func (b *Broker) requests() *remoting.Mux {
 	remoting.Handle(m, protocol.GetAllSubscriptionGroupConfig, l.admin, b.allGroupConfig)
 	remoting.Handle(m, protocol.GetSubscriptionGroupConfig, l.admin, b.groupConfig)
 
-	// admin_client.go, admin_stats.go
+	remoting.Handle(m, protocol.DeleteSubscriptionGroup, l.admin, b.deleteGroup)
+	remoting.Handle(m, protocol.UpdateAndGetGroupForbidden, l.admin, b.groupForbidden)
+	remoting.Handle(m, protocol.GetBrokerConsumeStats, l.admin, b.brokerConsumeStats)
+
+	// admin_client.go
+	remoting.Handle(m, protocol.GetProducerConnectionList, l.admin, b.producerConnection)
+	remoting.Handle(m, protocol.GetAllProducerInfo, l.admin, b.allProducers)
+	remoting.Handle(m, protocol.QueryTopicConsumeByWho, l.admin, b.topicConsumers)
+	remoting.Handle(m, protocol.QueryTopicsByConsumer, l.admin, b.consumedTopics)
+	remoting.Handle(m, protocol.QuerySubscriptionByConsumer, l.admin, b.groupSubscription)
+	remoting.Handle(m, protocol.GetSystemTopicListFromBroker, l.admin, b.systemTopics)
+
+	// clients.go, admin_stats.go
 	remoting.Handle(m, protocol.GetConsumerConnectionList, l.admin, b.consumerConnection)
 	remoting.Handle(m, protocol.GetConsumeStats, l.admin, b.consumeStats)
 
@@ -113,5 +135,4 @@ func (b *Broker) requests() *remoting.Mux {
 	remoting.Handle(m, protocol.UpdateBrokerConfig, l.admin, b.updateBrokerConfig)
 	remoting.Handle(m, protocol.GetBrokerConfig, l.admin, b.getBrokerConfig)
 	remoting.Handle(m, protocol.GetBrokerRuntimeInfo, l.admin, b.brokerRuntimeInfo)
-	return m
 }

@@ -127,3 +127,16 @@ type Connection struct {
 	Language   Language `json:"language"`
 	Version    int32    `json:"version"`
 }
+
+// ProducerTable answers GET_ALL_PRODUCER_INFO(328): producers by group.
+type ProducerTable struct {
+	Data map[string][]ProducerInfo `json:"data"`
+}
+
+type ProducerInfo struct {
+	ClientID         string   `json:"clientId"`
+	Language         Language `json:"language"`
+	LastUpdateTimeMs int64    `json:"lastUpdateTimestamp"`
+	RemoteIP         string   `json:"remoteIP"`
+	Version          int32    `json:"version"`
+}

@@ -123,3 +123,46 @@ type GetGroupConfigHeader struct {
 	Group string `rmq:"group,required"`
 	RPC
 }
+
+// GroupForbiddenHeader, UPDATE_AND_GET_GROUP_FORBIDDEN(353).
+type GroupForbiddenHeader struct {
+	Group    string `rmq:"group"`
+	Topic    string `rmq:"topic"`
+	Readable *bool  `rmq:"readable"` // absent: only ask
+	RPC
+}
+
+type GroupForbidden struct {
+	Group    string `json:"group"`
+	Readable bool   `json:"readable"`
+	Topic    string `json:"topic"`
+}
+
+// TopicConsumersHeader, QUERY_TOPIC_CONSUME_BY_WHO(300).
+type TopicConsumersHeader struct {
+	Topic string `rmq:"topic"`
+	RPC
+}
+
+type GroupList struct {
+	GroupList []string `json:"groupList"`
+}
+
+// ConsumedTopicsHeader, QUERY_TOPICS_BY_CONSUMER(343).
+type ConsumedTopicsHeader struct {
+	Group string `rmq:"group"`
+	RPC
+}
+
+// GroupSubscriptionHeader, QUERY_SUBSCRIPTION_BY_CONSUMER(345).
+type GroupSubscriptionHeader struct {
+	Group string `rmq:"group"`
+	Topic string `rmq:"topic"`
+	RPC
+}
+
+type GroupSubscription struct {
+	Group            string            `json:"group"`
+	SubscriptionData *SubscriptionData `json:"subscriptionData,omitempty"`
+	Topic            string            `json:"topic"`
+}

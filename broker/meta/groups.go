@@ -3,6 +3,10 @@
 package meta
 
 import (
+	"maps"
+	"sync"
+	"sync/atomic"
+
 	"github.com/jonboulle/clockwork"
 	"github.com/rs/zerolog"
 
@@ -16,16 +20,17 @@ const forbiddenMember = "forbiddenTable"
 // Groups is subscriptionGroup.json: every consumer group of this broker, and which topics a group
 // may not read. Values are immutable: change a copy and Put it. Java: SubscriptionGroupManager.
 type Groups struct {
-	table     *records[protocol.GroupConfig]
-	forbidden map[string]map[string]int32 // group -> topic -> bits; set by Load, then only read
+	table      *records[protocol.GroupConfig]
+	forbidding sync.Mutex                                  // orders changes of forbidden
+	forbidden  atomic.Pointer[map[string]map[string]int32] // group -> topic -> bits; a change swaps the whole table
 }
 
 // NewGroups returns the empty table of the given file.
 func NewGroups(path string, fsys vfs.FS, clock clockwork.Clock, log zerolog.Logger) *Groups {
 	g := &Groups{
-		table:     newRecords[protocol.GroupConfig](path, "subscriptionGroupTable", fsys, clock, log),
-		forbidden: map[string]map[string]int32{},
+		table: newRecords[protocol.GroupConfig](path, "subscriptionGroupTable", fsys, clock, log),
 	}
+	g.forbidden.Store(&map[string]map[string]int32{})
 	g.table.rest[forbiddenMember] = fastjson.Raw("{}")
 	return g
 }
@@ -41,7 +46,12 @@ func (g *Groups) Load() error {
 		g.table.rest[forbiddenMember] = fastjson.Raw("{}")
 		return nil
 	}
-	return fastjson.Unmarshal(raw, &g.forbidden)
+	table := map[string]map[string]int32{}
+	if err := fastjson.Unmarshal(raw, &table); err != nil {
+		return err
+	}
+	g.forbidden.Store(&table)
+	return nil
 }
 
 // Get returns the group of that name. It takes no lock.
@@ -51,7 +61,41 @@ func (g *Groups) Get(name string) (*protocol.GroupConfig, bool) { return g.table
 func (g *Groups) All() (map[string]*protocol.GroupConfig, protocol.DataVersion) { return g.table.all() }
 
 // ForbiddenTable returns for each group the topics that it may not read. It must not be changed.
-func (g *Groups) ForbiddenTable() map[string]map[string]int32 { return g.forbidden }
+func (g *Groups) ForbiddenTable() map[string]map[string]int32 { return *g.forbidden.Load() }
+
+// Forbid sets or clears a bit of what a group may not do with a topic, and returns when it is on disk.
+func (g *Groups) Forbid(group, topic string, bit int32, forbidden bool) error {
+	g.forbidding.Lock()
+	defer g.forbidding.Unlock()
+	old := g.ForbiddenTable()
+	bits := old[group][topic] &^ bit
+	if forbidden {
+		bits |= bit
+	}
+	if bits == old[group][topic] {
+		return nil
+	}
+	topics := maps.Clone(old[group])
+	if topics == nil {
+		topics = map[string]int32{}
+	}
+	if topics[topic] = bits; bits == 0 {
+		delete(topics, topic)
+	}
+	table := maps.Clone(old)
+	if table[group] = topics; len(topics) == 0 {
+		delete(table, group)
+	}
+	text, err := fastjson.Marshal(table)
+	if err != nil {
+		return err
+	}
+	if err := g.table.setRest(forbiddenMember, text); err != nil {
+		return err
+	}
+	g.forbidden.Store(&table)
+	return nil
+}
 
 // Put adds or replaces a group and returns when it is on disk.
 func (g *Groups) Put(cfg *protocol.GroupConfig) error {

@@ -33,7 +33,7 @@ type records[T any] struct {
 	mu      sync.Mutex // orders changes; never held while writing
 	entries map[string]record[T]
 	version protocol.DataVersion
-	rest    map[string]fastjson.Raw // members of the file beside dataVersion and member; set by load, then only read
+	rest    map[string]fastjson.Raw // members of the file beside dataVersion and member; a change swaps the whole map
 	fresh   []string                // names changed since the last write that succeeded
 }
 
@@ -259,6 +259,17 @@ func (r *records[T]) remove(names ...string) error {
 	if seq == 0 {
 		return nil
 	}
+	return r.commits.await(seq, r.write)
+}
+
+// setRest replaces a member of the file that is not an entry, and returns when it is on disk.
+func (r *records[T]) setRest(name string, text fastjson.Raw) error {
+	r.mu.Lock()
+	rest := maps.Clone(r.rest) // a write in progress reads the old one
+	rest[name] = text
+	r.rest = rest
+	seq := r.bump()
+	r.mu.Unlock()
 	return r.commits.await(seq, r.write)
 }
 
