@@ -130,7 +130,8 @@ func unknownKey(cfg *Config, key string) error {
 }
 
 // persistChanges rewrites the changed lines of the file that the broker was started with, and no
-// other file: no path comes from a request. Its predecessor stays as .bak, as with Java.
+// other file: no path comes from a request. Its predecessor stays as .bak, as with Java. Both keep
+// the permissions that the operator gave it.
 func (b *Broker) persistChanges(changes map[string]string) error {
 	file := b.deps.ConfigFile
 	if file == "" {
@@ -140,10 +141,10 @@ func (b *Broker) persistChanges(changes map[string]string) error {
 	if err != nil {
 		return err
 	}
-	if err := vfs.WriteFileAtomic(b.fs, file+".bak", old); err != nil {
+	if err := vfs.WriteFileLike(b.fs, file+".bak", file, old); err != nil {
 		return err
 	}
-	return vfs.WriteFileAtomic(b.fs, file, settings.RewriteFile(old, changes))
+	return vfs.WriteFileLike(b.fs, file, file, settings.RewriteFile(old, changes))
 }
 
 func (b *Broker) getBrokerConfig(_ context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.GetBrokerConfigResult, error) {

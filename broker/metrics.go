@@ -34,22 +34,12 @@ func (b *Broker) newMetrics(registry prometheus.Registerer) *metrics {
 	m.collectors = append(m.collectors, prometheus.NewGaugeFunc(
 		prometheus.GaugeOpts{Name: "rocketd_parked_requests", Help: "Requests that wait for a message."},
 		func() float64 { return float64(b.parked.Len()) }))
-	for _, lane := range b.lanes.all() {
-		labels := prometheus.Labels{"lane": lane.Name()}
-		m.collectors = append(m.collectors,
-			prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "rocketd_lane_busy", Help: "Requests in work.", ConstLabels: labels},
-				func() float64 { return float64(lane.Busy()) }),
-			prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "rocketd_lane_refused_total", Help: "Requests refused because the lane was full.", ConstLabels: labels},
-				func() float64 { return float64(lane.Refused()) }))
-	}
 	return m
 }
 
-func (l lanes) all() []*remoting.Lane {
-	return []*remoting.Lane{l.send, l.sendBack, l.pull, l.litePull, l.query, l.client, l.consumer, l.heartbeat, l.admin}
-}
-
-func (b *Broker) registerMetrics() {
+// registerMetrics adds the server's own figures: connections, requests, lanes, panics.
+func (b *Broker) registerMetrics(server *remoting.Server) {
+	b.metrics.collectors = append(b.metrics.collectors, server)
 	for _, c := range b.metrics.collectors {
 		if err := b.metrics.registry.Register(c); err != nil {
 			b.log.Warn().Err(err).Msg("a metric of the broker is not registered")

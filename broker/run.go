@@ -43,7 +43,9 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 		return err
 	}
 	b.opened.Store(true)
-	b.registerMetrics()
+	server := remoting.NewServer(b.cfg.Load().ServerConfig, b.mux, b.deps.Log.With().Str("part", "remoting").Logger(),
+		remoting.Hooks{OnClose: b.peerClosed})
+	b.registerMetrics(server)
 	defer b.metrics.unregister()
 
 	g := run.NewGroup(ctx)
@@ -52,8 +54,6 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	g.Go(stageBehaviour, "delay", b.levels.Run)
 	g.Go(stageBehaviour, "sessions", b.runSessions)
 	g.Go(stageBehaviour, "stats", b.stats.Run)
-	server := remoting.NewServer(b.cfg.Load().ServerConfig, b.mux, b.deps.Log.With().Str("part", "remoting").Logger(),
-		remoting.Hooks{OnClose: b.peerClosed})
 	g.Go(stageServing, "longpoll", b.parked.Run)
 	for _, l := range listeners {
 		g.Go(stageServing, "server", func(ctx context.Context) error { return server.Serve(ctx, l) })

@@ -85,7 +85,6 @@ var differences = []Entry{
 	{"store-queues-follow-log", "store", Deliberate, "Recovery takes the log as the truth: queue entries are corrected and missing ones rebuilt, bytes behind the log's end are zeroed, index entries older than the scan are kept.", "Java leaves messages unreachable in some of these cases", nil},
 	{"store-file-size", "store", Deliberate, "A commit log or consume queue whose files have another size than configured is opened with the size that they have; Java does not start.", "a directory can be moved without its configuration", nil},
 	{"store-next-file", "store", Deliberate, "The next log file is not made in advance, and there is no abort.bak.", "space is allocated ahead in steps; Java does not miss them", nil},
-	{"store-hot-keys", "store", Open, "Store keys marked hot (maxMessageSize, disk ratios) are accepted by UPDATE_BROKER_CONFIG and take effect at the next start.", "the running store keeps its copy", nil},
 	{"batch-cq", "send", Open, "A send to a topic with queue.type=BatchCQ answers 13.", "comes with the remaining client features", nil},
 	{"send-malformed", "send", Deliberate, "Empty or torn batches and empty bodies answer 13, a malformed DELAY 1 with a short text; Java answers 1 with an exception's text.", "an explicit answer", nil},
 	{"send-properties", "send", Deliberate, "Repeated property names stay stored, in the client's order; Java keeps the last of each in the order of a hash map.", "readers take the last one", nil},

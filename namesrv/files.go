@@ -16,7 +16,7 @@ type FS interface {
 	// ReadFile returns a file's content, or an error that is fs.ErrNotExist.
 	ReadFile(name string) ([]byte, error)
 	// ReplaceFile makes data the content of name for good: after a crash the file holds either the old content
-	// or the new, and the old one stays beside it as name.bak. Missing folders are made.
+	// or the new, and the old one stays beside it as name.bak. Missing folders are made, permissions are kept.
 	ReplaceFile(name string, data []byte) error
 	// Rename moves a file within its folder.
 	Rename(from, to string) error
@@ -40,12 +40,18 @@ func (osFS) ReplaceFile(name string, data []byte) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	mode := fs.FileMode(newFileMode)
 	if err == nil {
-		if err := writeThenRename(name+".bak", old); err != nil {
+		info, err := os.Stat(name)
+		if err != nil {
+			return err
+		}
+		mode = info.Mode().Perm()
+		if err := writeThenRename(name+".bak", old, mode); err != nil {
 			return err
 		}
 	}
-	if err := writeThenRename(name, data); err != nil {
+	if err := writeThenRename(name, data, mode); err != nil {
 		return err
 	}
 	d, err := os.Open(dir)
@@ -55,13 +61,17 @@ func (osFS) ReplaceFile(name string, data []byte) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+const newFileMode = 0o644
+
 // writeThenRename never leaves a half-written file under name.
-func writeThenRename(name string, data []byte) error {
-	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+func writeThenRename(name string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(name+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, newFileMode)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	if err = f.Chmod(mode); err == nil {
+		_, err = f.Write(data)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

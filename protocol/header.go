@@ -74,6 +74,28 @@ func CodecOf[T any](variant string) *Codec[T] {
 	return c.(*Codec[T])
 }
 
+// HeaderField describes one field of a header, for those who want to know what a request may carry.
+type HeaderField struct {
+	Key      string
+	Bits     int // 32 or 64 for a number, else 0
+	Required bool
+}
+
+// Fields lists the fields in the struct's order.
+func (c *Codec[T]) Fields() []HeaderField {
+	fields := make([]HeaderField, len(c.plan))
+	for i, e := range c.plan {
+		fields[i] = HeaderField{Key: e.key, Required: e.required}
+		switch e.kind {
+		case kindInt32:
+			fields[i].Bits = 32
+		case kindInt64:
+			fields[i].Bits = 64
+		}
+	}
+	return fields
+}
+
 func compilePlan(plan []planEntry, t reflect.Type, variant string, base uintptr) []planEntry {
 	for i := range t.NumField() {
 		f := t.Field(i)

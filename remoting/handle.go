@@ -48,6 +48,7 @@ func Handle[Req, Resp any](m *Mux, code int32, lane *Lane, h Handler[Req, Resp],
 		name:  protocol.RequestName(code),
 		label: strconv.Itoa(int(code)),
 		lane:  lane,
+		takes: in.Fields(),
 		run: func(ctx context.Context, c *Call) error {
 			req := spare.Get().(*Req)
 			if err := in.Decode(c.req.Fields, req); err != nil {

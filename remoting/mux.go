@@ -44,6 +44,7 @@ type route struct {
 	name   string
 	label  string // the code as text
 	lane   *Lane
+	takes  []protocol.HeaderField
 	run    func(ctx context.Context, c *Call) error // decodes, calls the handler, encodes the header
 	encode func(c *Call, header any) error          // encodes the header of a late answer
 	served atomic.Uint64
@@ -84,6 +85,12 @@ func (m *Mux) Codes() []int32 {
 	slices.Sort(codes)
 	return codes
 }
+
+// Takes lists the header fields that a registered code reads.
+func (m *Mux) Takes(code int32) []protocol.HeaderField { return m.lookup(code).takes }
+
+// Panics is the number of handlers that panicked so far.
+func (m *Mux) Panics() uint64 { return m.panics.Load() }
 
 // lookup returns the route of a code, or nil.
 func (m *Mux) lookup(code int32) *route {

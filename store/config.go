@@ -135,7 +135,7 @@ type Config struct {
 	DefaultQueryMaxNum int  `conf:"defaultQueryMaxNum,hot"`
 
 	MessageDelayLevel          string `conf:"messageDelayLevel,static"`
-	FlushDelayOffsetInterval   int    `conf:"flushDelayOffsetInterval,hot"`
+	FlushDelayOffsetInterval   int    `conf:"flushDelayOffsetInterval,static"`
 	EnableScheduleAsyncDeliver bool   `conf:"enableScheduleAsyncDeliver,static"`
 
 	OSPageCacheBusyTimeout int `conf:"osPageCacheBusyTimeOutMills,hot"`

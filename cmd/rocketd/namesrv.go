@@ -26,6 +26,9 @@ func namesrvCommand() *cobra.Command {
 		if err := o.load(&cfg, p.log); err != nil {
 			return err
 		}
+		if o.file != "" { // whatever the file itself says, as with Java
+			cfg.ConfigStorePath = o.file
+		}
 		if o.print(&cfg) {
 			return nil
 		}

@@ -184,6 +184,9 @@ func (m *Mem) Rename(from, to string) error {
 	return nil
 }
 
+// CopyMode does nothing: there are no permissions here.
+func (m *Mem) CopyMode(string, string) error { return nil }
+
 func (m *Mem) list(dir string) []Info {
 	dir = path.Clean(dir)
 	var infos []Info

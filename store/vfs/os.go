@@ -41,7 +41,16 @@ func (osFS) Open(name string, flag Flag) (File, error) {
 
 func (osFS) Remove(name string) error     { return os.Remove(name) }
 func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
-func (osFS) MkdirAll(dir string) error    { return os.MkdirAll(dir, 0o755) }
+
+func (osFS) CopyMode(from, to string) error {
+	fi, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(to, fi.Mode().Perm())
+}
+
+func (osFS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
 
 func (osFS) List(dir string) ([]Info, error) {
 	entries, err := os.ReadDir(dir)

@@ -53,6 +53,8 @@ type FS interface {
 	Open(name string, flag Flag) (File, error)
 	Remove(name string) error
 	Rename(from, to string) error
+	// CopyMode gives the file to the permissions of the file from.
+	CopyMode(from, to string) error
 	List(dir string) ([]Info, error) // sorted by name; a missing directory is an error
 	Stat(name string) (Info, error)
 	MkdirAll(dir string) error
@@ -112,10 +114,18 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 }
 
 // WriteFile replaces the contents of a file in place and syncs it.
-func WriteFile(fsys FS, name string, b []byte) error {
+func WriteFile(fsys FS, name string, b []byte) error { return writeFile(fsys, name, "", b) }
+
+// writeFile is WriteFile; with a like, the file has that file's permissions before anything is in it.
+func writeFile(fsys FS, name, like string, b []byte) error {
 	f, err := fsys.Open(name, Truncate)
 	if err != nil {
 		return err
+	}
+	if like != "" {
+		if err := fsys.CopyMode(like, name); err != nil {
+			return errors.Join(err, f.Close())
+		}
 	}
 	if _, err = f.WriteAt(b, 0); err == nil {
 		err = f.Sync()
@@ -128,9 +138,12 @@ func WriteFile(fsys FS, name string, b []byte) error {
 
 // WriteFileAtomic replaces a file so that a crash leaves the old or the new
 // contents: a temporary file is written and synced, then renamed over it.
-func WriteFileAtomic(fsys FS, name string, b []byte) error {
+func WriteFileAtomic(fsys FS, name string, b []byte) error { return WriteFileLike(fsys, name, "", b) }
+
+// WriteFileLike is WriteFileAtomic for a file that gets the permissions of the file like, which may be itself.
+func WriteFileLike(fsys FS, name, like string, b []byte) error {
 	tmp := name + ".tmp"
-	if err := WriteFile(fsys, tmp, b); err != nil {
+	if err := writeFile(fsys, tmp, like, b); err != nil {
 		_ = fsys.Remove(tmp)
 		return err
 	}
