@@ -191,9 +191,13 @@ type Server struct {
 }
 
 // Start runs the server and waits until it answers.
-func (s *Server) Start() (err error) {
-	s.running, err = s.launch()
-	return err
+func (s *Server) Start() error {
+	r, err := s.launch()
+	if err != nil {
+		return err // and no server that could be stopped
+	}
+	s.running = r
+	return nil
 }
 
 // Stop ends the server as an operator does. A server that is not running is left alone.
