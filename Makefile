@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shortcuts for the hand. What each part does stands in bin/test, and `sh bin/test` is what decides.
-.PHONY: all unit race fuzz conformance crash bench bench-send lint
+.PHONY: all unit race fuzz conformance crash bench bench-send bench-vs-java lint
 FUZZTIME ?= 10m
 LINT_VERSION = v2.15.0
 LINT = build/tools/$(LINT_VERSION)/golangci-lint
@@ -21,6 +21,11 @@ bench:
 bench-send:
 	go build -o build/ ./cmd/rocketd ./internal/yardstick/floor ./internal/yardstick/rmqload ./internal/yardstick/sendratio
 	build/sendratio -bin build $(SENDRATIO)
+
+# Ours, Java 5.5.0 and the floor, one after the other in each round; the table goes into docs/benchmarks.md.
+bench-vs-java:
+	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/floor ./conformance/versus
+	build/versus -bin build $(VERSUS)
 
 lint: $(LINT)
 	$(LINT) run

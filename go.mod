@@ -3,6 +3,7 @@ module rocketd
 go 1.26.0
 
 require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
 	github.com/apache/rocketmq-client-go/v2 v2.1.3-0.20251226070945-2173d070fd1b
 	github.com/jonboulle/clockwork v0.5.0
 	github.com/json-iterator/go v1.1.12

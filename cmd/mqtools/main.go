@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/apache/rocketmq-client-go/v2/rlog"
+
+	"rocketd/cmd/mqtools/bench"
 )
 
 // programs are the classes known here. A program returns an error of one sentence, or nil.
@@ -30,6 +32,11 @@ func main() {
 func run(args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("Usage: tools.sh CLASS [arguments]. %s", known())
+	}
+	if args[0] == "bench" {
+		root := bench.Command()
+		root.SetArgs(args[1:])
+		return root.Execute()
 	}
 	program, ok := programs[args[0]]
 	if !ok {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -133,24 +134,34 @@ var javaFlags = []string{
 	"--add-opens=java.base/sun.nio.ch=ALL-UNNAMED", "--add-opens=java.base/java.nio=ALL-UNNAMED",
 	"--add-opens=java.base/jdk.internal.ref=ALL-UNNAMED", "--add-opens=java.base/jdk.internal.misc=ALL-UNNAMED",
 	"--add-opens=java.base/java.lang=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED",
-	"-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=512m", // starts sooner and takes less, which is what a test wants
 }
 
-func javaNames(home, file string) (running, error) {
-	return java(home, "namesrv.out", "256m", "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", file)
+// fastJVM starts sooner and takes less memory, which is what a test wants.
+func fastJVM(heap string) []string {
+	return []string{"-Xmx" + heap, "-XX:TieredStopAtLevel=1", "-XX:MaxDirectMemorySize=512m"}
 }
 
-func javaBroker(home, file string) (running, error) {
-	return java(home, "broker.out", "512m", "org.apache.rocketmq.broker.BrokerStartup", "-c", file)
+func javaNames(home, file string, jvm []string) (running, error) {
+	if jvm == nil {
+		jvm = fastJVM("256m")
+	}
+	return java(home, "namesrv.out", jvm, "org.apache.rocketmq.namesrv.NamesrvStartup", "-c", file)
 }
 
-func java(home, out, heap, class string, args ...string) (running, error) {
+func javaBroker(home, file string, jvm []string) (running, error) {
+	if jvm == nil {
+		jvm = fastJVM("512m")
+	}
+	return java(home, "broker.out", jvm, "org.apache.rocketmq.broker.BrokerStartup", "-c", file)
+}
+
+func java(home, out string, jvm []string, class string, args ...string) (running, error) {
 	lib, err := JavaLib()
 	if err != nil {
 		return nil, err
 	}
-	flags := append([]string{"-Xmx" + heap, "-Duser.home=" + home, "-cp", lib}, javaFlags...)
-	cmd := exec.Command("java", append(append(flags, class), args...)...)
+	flags := slices.Concat(jvm, []string{"-Duser.home=" + home, "-cp", lib}, javaFlags, []string{class}, args)
+	cmd := exec.Command("java", flags...)
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), "ROCKETMQ_HOME="+home, "HOME="+home)
 	return Spawn(cmd, filepath.Join(home, out))

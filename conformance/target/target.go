@@ -73,6 +73,7 @@ type Cluster struct {
 type Options struct {
 	Broker map[string]string // more lines for broker.conf
 	Home   string            // a folder that outlives the cluster; empty: a new one, removed by Close
+	JVM    []string          // flags for the JVMs of a Java cluster, in place of those that make tests start fast
 }
 
 // retryLevels are the delay levels of a test's Broker: Java's first are 10 s and more apart for retries.
@@ -110,8 +111,8 @@ func Start(kind Kind, o Options) (*Cluster, error) {
 		c.Names.launch = func() (running, error) { return binary(c.Home, "mqnamesrv", "-c", names) }
 		c.Broker.launch = func() (running, error) { return binary(c.Home, "mqbroker", "-c", broker) }
 	case Java:
-		c.Names.launch = func() (running, error) { return javaNames(c.Home, names) }
-		c.Broker.launch = func() (running, error) { return javaBroker(c.Home, broker) }
+		c.Names.launch = func() (running, error) { return javaNames(c.Home, names, o.JVM) }
+		c.Broker.launch = func() (running, error) { return javaBroker(c.Home, broker, o.JVM) }
 	}
 	if err := errors.Join(c.Names.Start(), c.Broker.Start(), c.WaitRegistered()); err != nil {
 		return nil, errors.Join(err, c.Close(true))
@@ -198,6 +199,14 @@ func (s *Server) Start() error {
 	}
 	s.running = r
 	return nil
+}
+
+// PID is the server's process, 0 for one in this process.
+func (s *Server) PID() int {
+	if p, ok := s.running.(*Process); ok {
+		return p.PID()
+	}
+	return 0
 }
 
 // Stop ends the server as an operator does. A server that is not running is left alone.

@@ -28,13 +28,13 @@ var ours = map[string][]string{
 	"admin":             {"compat", "protocol", "remoting"},
 	"conf":              {"compat", "internal/settings"},
 	"cmd/rocketd":       {"compat", "protocol", "remoting", "store", "broker", "namesrv", "admin", "conf", "internal"},
-	"cmd/mqtools":       {"compat", "protocol", "remoting", "internal"},
+	"cmd/mqtools":       {"cmd/mqtools", "compat", "protocol", "remoting", "internal"},
 	"internal/settings": {"compat"},
 	"internal/run":      {},
 	"internal/testkit":  {"internal"},
 	"internal/tidy":     {"compat", "internal"},
 	"internal":          {"internal"},
-	"conformance":       {"compat", "protocol", "remoting", "store", "broker", "namesrv", "admin", "conf", "internal", "conformance"},
+	"conformance":       {"compat", "protocol", "remoting", "store", "broker", "namesrv", "admin", "conf", "internal", "conformance", "cmd/mqtools/bench"},
 }
 
 // everywhere may be imported by any of our packages.

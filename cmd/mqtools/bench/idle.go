@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"rocketd/protocol"
+	"rocketd/remoting"
+)
+
+// runIdle opens connections, each with a heartbeat and, unless told otherwise, a pull that waits, and looks at the server
+// for the duration. A message of the result is a connection.
+func runIdle(ctx context.Context, o *options) (*Result, error) {
+	if err := o.prepare(ctx); err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var all sync.WaitGroup
+	var failed atomic.Int64
+	for i := range o.conns {
+		peer, err := o.dial(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer peer.Close()
+		if err := o.heartbeat(ctx, peer, i); err != nil {
+			return nil, err
+		}
+		if o.park {
+			r := &reader{options: o, peer: peer, group: o.group, queue: int32(i) % o.queues, tally: newTally()}
+			if r.next, err = r.end(ctx); err != nil {
+				return nil, err
+			}
+			all.Go(func() {
+				for ctx.Err() == nil {
+					if _, err := r.pull(ctx, true, false); err != nil && ctx.Err() == nil {
+						failed.Add(1)
+						return
+					}
+				}
+			})
+		}
+	}
+	m := newMeter(o.pid)
+	select {
+	case <-time.After(o.duration):
+	case <-ctx.Done():
+	}
+	r := m.result("idle")
+	stop()
+	all.Wait()
+	r.Messages, r.Errors, r.PerSecond, r.CPUMicros = int64(o.conns), failed.Load(), 0, 0
+	return r, nil
+}
+
+func (o *options) heartbeat(ctx context.Context, peer remoting.Peer, i int) error {
+	req := protocol.NewRequest[protocol.Empty](protocol.HeartBeat, nil)
+	req.Body = fmt.Appendf(nil, `{"clientID":"mqtools_bench@%d","producerDataSet":[],"consumerDataSet":[{"groupName":%q,"consumeType":"CONSUME_PASSIVELY",`+
+		`"messageModel":"CLUSTERING","consumeFromWhere":"CONSUME_FROM_LAST_OFFSET","unitMode":false,"subscriptionDataSet":[{"topic":%q,"subString":"*",`+
+		`"expressionType":"TAG","subVersion":1,"tagsSet":[],"codeSet":[],"classFilterMode":false}]}]}`, i, o.group, o.topic)
+	return succeed(ctx, peer, req)
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Command versus measures ours beside Java 5.5.0 and, for sends, the floor: the loads of `mqtools bench`, one side after
+// the other in each round, so that whatever else the machine does weighs on all. Java is warmed up first. It writes its
+// table into docs/benchmarks.md. `make bench-vs-java` builds everything and runs it.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"rocketd/cmd/mqtools/bench"
+	"rocketd/conformance/target"
+)
+
+var (
+	bin    = flag.String("bin", "build", "folder with mqtools and floor")
+	rounds = flag.Int("rounds", 5, "rounds that count")
+	warmUp = flag.Duration("warm-up", time.Minute, "load on the Java Broker before the first round")
+	doc    = flag.String("doc", "docs/benchmarks.md", "file that the table goes into; empty: only print it")
+)
+
+// side is one of the servers that are compared.
+type side struct {
+	name string
+	addr string
+	pid  int
+}
+
+// load is one part of the table.
+type load struct {
+	name  string
+	args  []string
+	floor bool // the floor can take it as well
+}
+
+var loads = []load{
+	{"send, 4 x 32 in flight, 1 KiB", []string{"send", "-n", "200000", "-t", "versus_send"}, true},
+	{"send, one at a time, 1 KiB", []string{"send", "-c", "1", "-w", "1", "-n", "20000", "-t", "versus_one"}, true},
+	{"batches of 32, 4 x 8 in flight, 1 KiB", []string{"batch", "-w", "8", "-n", "400000", "-t", "versus_batch"}, false},
+	{"pull, 8 queues, what the batches stored", []string{"pull", "-t", "versus_batch"}, false},
+	{"send to arrival, 2,000 messages a second", []string{"e2e", "-r", "2000", "-d", "10s", "-t", "versus_e2e"}, false},
+	{"idle, 200 connections with a waiting pull each", []string{"idle", "-c", "200", "-d", "10s", "-t", "versus_idle"}, false},
+}
+
+func main() {
+	flag.Parse()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "versus:", err)
+		os.Exit(1)
+	}
+}
+
+func run() (err error) {
+	sides, stop, err := start()
+	defer func() { err = errors.Join(err, stop()) }()
+	if err != nil {
+		return err
+	}
+	if err := warm(sides[1]); err != nil {
+		return err
+	}
+	t := newTable()
+	for round := range *rounds {
+		for _, l := range loads {
+			for _, s := range sides {
+				if s.name == floorName && !l.floor {
+					continue
+				}
+				r, err := measure(s, l.args)
+				if err != nil {
+					return fmt.Errorf("%s on %s: %w", l.name, s.name, err)
+				}
+				t.add(l.name, s.name, r)
+			}
+			fmt.Printf("round %d: %s\n", round+1, l.name)
+		}
+	}
+	text := t.markdown(*rounds, *warmUp)
+	fmt.Print(text)
+	if *doc == "" {
+		return nil
+	}
+	return insert(*doc, text)
+}
+
+func warm(java side) error {
+	fmt.Printf("warming the Java Broker up for %v\n", *warmUp)
+	for _, name := range []string{"send", "batch", "e2e"} {
+		if _, err := measure(java, []string{name, "-t", "versus_warm", "-d", (*warmUp / 3).String()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start runs the three servers. stop ends what was started, also after an error.
+func start() (sides []side, stop func() error, err error) {
+	var ends []func() error
+	stop = func() (err error) {
+		for _, end := range ends {
+			err = errors.Join(err, end())
+		}
+		return err
+	}
+	for _, of := range []struct {
+		name string
+		kind target.Kind
+	}{{oursName, target.Binary}, {javaName, target.Java}} {
+		c, err := target.Start(of.kind, target.Options{JVM: []string{"-Xms4g", "-Xmx4g", "-XX:MaxDirectMemorySize=1g"}})
+		if err != nil {
+			return nil, stop, err
+		}
+		ends = append(ends, func() error { return c.Close(false) })
+		sides = append(sides, side{of.name, c.Broker.Addr, c.Broker.PID()})
+	}
+	floor, end, err := startFloor()
+	if err != nil {
+		return nil, stop, err
+	}
+	ends = append(ends, end)
+	return append(sides, floor), stop, nil
+}
+
+func startFloor() (side, func() error, error) {
+	dir, err := os.MkdirTemp("", "versus")
+	if err != nil {
+		return side{}, nil, err
+	}
+	const addr = "127.0.0.1:19999"
+	cmd := exec.Command(filepath.Join(*bin, "floor"), "-addr", addr, "-file", filepath.Join(dir, "floor.dat"))
+	if err := cmd.Start(); err != nil {
+		return side{}, nil, err
+	}
+	return side{floorName, addr, cmd.Process.Pid}, func() error {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // its status is the signal's
+		return os.RemoveAll(dir)
+	}, nil
+}
+
+// measure runs one load on one side, in a process of its own.
+func measure(s side, args []string) (*bench.Result, error) {
+	args = append(append([]string{"bench"}, args...), "-b", s.addr, "-p", strconv.Itoa(s.pid), "--json")
+	cmd := exec.Command(filepath.Join(*bin, "mqtools"), args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	r := new(bench.Result)
+	return r, json.Unmarshal(out, r)
+}
