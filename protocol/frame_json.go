@@ -20,7 +20,7 @@ func decodeJSON(header []byte, c *Command, fields []Field) error {
 	if !utf8.Valid(header) {
 		header = bytes.ToValidUTF8(header, []byte(replacement))
 	}
-	s := jsonScanner{src: header, fields: fields}
+	s := jsonScanner{src: bytes.Clone(header), fields: fields}
 	if s.header(c) {
 		return nil
 	}
@@ -29,11 +29,10 @@ func decodeJSON(header []byte, c *Command, fields []Field) error {
 
 // jsonScanner reads one header. Every method returns false on a surprise, after which the scanner is of no use.
 type jsonScanner struct {
-	src []byte
-	pos int
-	// arena receives the unescaped text of all strings that are kept. Nothing in JSON grows by unescaping, so that it
-	// never moves when it is as large as the header.
-	arena  []byte
+	// src is the scanner's own copy of the header, from which all strings are cut. Nothing in JSON grows by unescaping, so
+	// that a string with escapes is rewritten where it stands.
+	src    []byte
+	pos    int
 	fields []Field
 }
 
@@ -127,6 +126,13 @@ func (s *jsonScanner) extFields() bool {
 
 // peek skips blanks and returns the next byte, or 0 at the end.
 func (s *jsonScanner) peek() byte {
+	if s.pos < len(s.src) && s.src[s.pos] > ' ' {
+		return s.src[s.pos]
+	}
+	return s.peekPastBlanks()
+}
+
+func (s *jsonScanner) peekPastBlanks() byte {
 	for s.pos < len(s.src) {
 		switch b := s.src[s.pos]; b {
 		case ' ', '\n', '\t', '\r':
@@ -199,41 +205,44 @@ func (s *jsonScanner) name() ([]byte, bool) {
 	return name, true
 }
 
-// string reads a string into the arena.
+// string reads a string. What it returns stays as it is: the scanner never goes back.
 func (s *jsonScanner) string() (string, bool) {
 	if !s.byte('"') {
 		return "", false
 	}
-	if s.arena == nil {
-		s.arena = make([]byte, 0, len(s.src))
-	}
-	start := len(s.arena)
+	start := s.pos
+	s.pos += plainPrefix(s.src[start:])
+	end := s.pos
 	for {
-		n := plainPrefix(s.src[s.pos:])
-		s.arena = append(s.arena, s.src[s.pos:s.pos+n]...)
-		s.pos += n
 		if s.pos == len(s.src) {
 			return "", false
 		}
 		switch s.src[s.pos] {
 		case '"':
 			s.pos++
-			text := s.arena[start:]
+			text := s.src[start:end]
 			return unsafe.String(unsafe.SliceData(text), len(text)), true
 		case '\\':
-			if !s.escape() {
+			n := s.escape(end)
+			if n == 0 {
 				return "", false
 			}
+			end += n
+			plain := plainPrefix(s.src[s.pos:])
+			copy(s.src[end:], s.src[s.pos:s.pos+plain])
+			end += plain
+			s.pos += plain
 		default:
 			return "", false // a control character
 		}
 	}
 }
 
-// escape unescapes one character. Surrogates, which no known peer escapes, are a surprise.
-func (s *jsonScanner) escape() bool {
+// escape unescapes one character to src[to:], before what is still to be read, and returns how many bytes it has, or 0
+// for a surprise. Surrogates, which no known peer escapes, are one.
+func (s *jsonScanner) escape(to int) int {
 	if s.pos+1 >= len(s.src) {
-		return false
+		return 0
 	}
 	var b byte
 	switch e := s.src[s.pos+1]; e {
@@ -252,17 +261,16 @@ func (s *jsonScanner) escape() bool {
 	case 'u':
 		r, ok := hex4(s.src[s.pos+2:])
 		if !ok || r >= 0xD800 && r <= 0xDFFF {
-			return false
+			return 0
 		}
-		s.arena = utf8.AppendRune(s.arena, r)
 		s.pos += 6
-		return true
+		return utf8.EncodeRune(s.src[to:], r)
 	default:
-		return false
+		return 0
 	}
-	s.arena = append(s.arena, b)
+	s.src[to] = b
 	s.pos += 2
-	return true
+	return 1
 }
 
 func hex4(src []byte) (rune, bool) {

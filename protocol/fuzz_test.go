@@ -3,6 +3,7 @@
 package protocol
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -60,13 +61,12 @@ func compareReaders(t *testing.T, header []byte) {
 		return
 	}
 	var quick, slow Command
-	s := jsonScanner{src: header}
+	s := jsonScanner{src: bytes.Clone(header)}
 	if !s.header(&quick) {
 		return
 	}
 	require.NoError(t, decodeAnyJSON(header, &slow, nil), "%q", header)
 	require.Equal(t, slow, quick, "%q", header)
-	require.LessOrEqual(t, len(s.arena), len(header))
 }
 
 // FuzzDecodeBinary: no binary header makes Decode panic, and what was read is written and read again without a change.

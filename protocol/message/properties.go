@@ -95,22 +95,21 @@ func Property(props, name string) (string, bool) {
 	return props[start+len(name)+1 : end], true
 }
 
-// findProperty looks from the end, because the last pair of a name wins. It
-// returns where the pair begins and where its value ends (the position of its
-// 0x02, or the end of the text).
+// findProperty finds the last pair of a name, which wins. It returns where the
+// pair begins and where its value ends (the position of its 0x02, or the end of
+// the text).
 func findProperty(props, name string) (start, end int, ok bool) {
-	end = len(props)
-	if end > 0 && props[end-1] == valueEnd {
-		end--
-	}
-	for end > 0 {
-		start = strings.LastIndexByte(props[:end], valueEnd) + 1
-		if n := start + len(name); n < end-1 && props[n] == nameEnd && props[start:n] == name {
-			return start, end, true
+	for at := 0; at < len(props); {
+		stop := len(props)
+		if i := strings.IndexByte(props[at:], valueEnd); i >= 0 {
+			stop = at + i
 		}
-		end = start - 1
+		if n := at + len(name); n < stop-1 && props[n] == nameEnd && props[at:n] == name {
+			start, end, ok = at, stop, true
+		}
+		at = stop + 1
 	}
-	return 0, 0, false
+	return start, end, ok
 }
 
 // ParseProperties splits the text; pairs without a name or a value are dropped.
