@@ -264,8 +264,14 @@ func (b *Broker) awaitDurable(ctx context.Context, c *remoting.Call, cfg *Config
 	}
 }
 
+// addressed is a peer that keeps its address in the form that messages need.
+type addressed interface{ RemoteAddrPort() netip.AddrPort }
+
 // bornHost is the sender's address as the message keeps it.
 func bornHost(c *remoting.Call) netip.AddrPort {
+	if p, ok := c.Peer().(addressed); ok {
+		return p.RemoteAddrPort()
+	}
 	host, err := netip.ParseAddrPort(peerAddr(c))
 	if err != nil {
 		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)

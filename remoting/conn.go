@@ -7,6 +7,7 @@ package remoting
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -47,6 +48,7 @@ type conn struct {
 	watch  *watch
 	remote string
 	local  string
+	addr   netip.AddrPort  // the same as remote
 	ctx    context.Context // of all its calls; ends when the connection closes
 	cancel context.CancelFunc
 
@@ -87,6 +89,7 @@ func newConn(s *shared, nc net.Conn, w *watch) *conn {
 		watch:  w,
 		remote: addrText(nc.RemoteAddr()),
 		local:  addrText(nc.LocalAddr()),
+		addr:   addrPort(nc.RemoteAddr()),
 		done:   make(chan struct{}),
 	}
 	c.room.L = &c.mu
@@ -117,9 +120,21 @@ func addrText(a net.Addr) string {
 	return a.String()
 }
 
+// addrPort is an address without what only its text shows: no zone, and IPv4 as such. What has none is 0.0.0.0:0.
+func addrPort(a net.Addr) netip.AddrPort {
+	host, err := netip.ParseAddrPort(addrText(a))
+	if err != nil {
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.AddrPortFrom(host.Addr().Unmap().WithZone(""), host.Port())
+}
+
 func (c *conn) ID() uint64         { return c.id }
 func (c *conn) RemoteAddr() string { return c.remote }
 func (c *conn) LocalAddr() string  { return c.local }
+
+// RemoteAddrPort is RemoteAddr for those who need it for every request.
+func (c *conn) RemoteAddrPort() netip.AddrPort { return c.addr }
 
 // run is the reader goroutine.
 func (c *conn) run() {
