@@ -22,13 +22,18 @@ import (
 	"rocketd/store"
 )
 
+// indexTypeTag asks for messages by their tags; other types ask by key.
+const indexTypeTag = "T"
+
 // maxQueryBytes leaves room for the header in the largest frame.
 const maxQueryBytes = protocol.MaxFrameBytes - 64<<10
 
 func (b *Broker) queryMessage(_ context.Context, c *remoting.Call, h *protocol.QueryMessageHeader) (*protocol.QueryMessageResult, error) {
 	cfg := b.cfg.Load()
 	asked := int(h.MaxNum)
-	if unique, _ := c.Request().Field(protocol.ExtUniqueKeyQuery); compat.ParseBool(unique) {
+	flag, _ := c.Request().Field(protocol.ExtUniqueKeyQuery)
+	unique := compat.ParseBool(flag)
+	if unique {
 		asked = cfg.DefaultQueryMaxNum
 	}
 	if asked < 0 {
@@ -37,7 +42,7 @@ func (b *Broker) queryMessage(_ context.Context, c *remoting.Call, h *protocol.Q
 	asked = min(asked, cfg.MaxMsgsNumBatch)
 	result := &protocol.QueryMessageResult{}
 	if asked > 0 {
-		body, err := b.messagesByKey(h, asked, result)
+		body, err := b.messagesByKey(h, unique, asked, result)
 		if err != nil {
 			return nil, err
 		}
@@ -52,8 +57,12 @@ func (b *Broker) queryMessage(_ context.Context, c *remoting.Call, h *protocol.Q
 
 // messagesByKey returns the records that the index has for a key. Some may have
 // another key with the same hash; clients look again.
-func (b *Broker) messagesByKey(h *protocol.QueryMessageHeader, most int, result *protocol.QueryMessageResult) ([]byte, error) {
-	found, lastMs, lastPhyOffset, err := b.store.QueryIndex(h.Topic, h.Key, most, h.BeginTimestampMs, h.EndTimestampMs)
+func (b *Broker) messagesByKey(h *protocol.QueryMessageHeader, unique bool, most int, result *protocol.QueryMessageResult) ([]byte, error) {
+	key := h.Key
+	if h.IndexType == indexTypeTag && !unique {
+		key = store.TagKeyPrefix + key
+	}
+	found, lastMs, lastPhyOffset, err := b.store.QueryIndex(h.Topic, key, most, h.BeginTimestampMs, h.EndTimestampMs)
 	if err != nil {
 		return nil, b.getOutcome(err)
 	}

@@ -33,6 +33,9 @@ func TestQueryByKey(t *testing.T) {
 	for i := range 70 {
 		b.mustSend("T", "properties="+props(fmt.Sprintf("KEYS=k UNIQ_KEY=U%d", i)), fmt.Sprint("m", i))
 	}
+	for i := range 3 {
+		b.mustSend("T", "properties="+props("TAGS=red"), fmt.Sprint("tagged", i))
+	}
 	b.indexed()
 	ask := func(more string) *protocol.Command {
 		return b.ask(protocol.QueryMessage, "topic=T key=k maxNum=10 beginTimestamp=0 endTimestamp=9223372036854775807 "+more, "")
@@ -46,7 +49,8 @@ func TestQueryByKey(t *testing.T) {
 		require.Len(t, bodiesOf(t, ask(more).Body), want, more)
 	}
 	require.Equal(t, []string{"m7"}, bodiesOf(t, ask("key=U7 _UNIQUE_KEY_QUERY=true").Body))
-	for _, more := range []string{"key=other", "topic=other", "maxNum=0", "beginTimestamp=9223372036854775807"} {
+	require.Equal(t, []string{"tagged0", "tagged1", "tagged2"}, bodiesOf(t, ask("key=red indexType=T").Body))
+	for _, more := range []string{"key=k indexType=T", "key=red", "key=red indexType=T _UNIQUE_KEY_QUERY=true", "key=other", "topic=other", "maxNum=0", "beginTimestamp=9223372036854775807"} {
 		answer := ask(more)
 		require.Equal(t, []any{protocol.QueryNotFound, "can not find message, maybe time range not correct"}, []any{answer.Code, answer.Remark}, more)
 		requireFields(t, answer, "indexLastUpdateTimestamp=0 indexLastUpdatePhyoffset=0")

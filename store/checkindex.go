@@ -104,6 +104,9 @@ func hasKey(v *message.View, hash int32) bool {
 	if ok && keyHash(prefix+uniq) == hash {
 		return true
 	}
+	if tags, _ := message.Property(props, message.PropTags); tags != "" && keyHash(prefix+TagKeyPrefix+tags) == hash {
+		return true
+	}
 	keys, _ := message.Property(props, message.PropKeys)
 	for one := range strings.SplitSeq(keys, message.KeySeparator) {
 		if one != "" && keyHash(prefix+one) == hash {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The key index: finds messages by UNIQ_KEY and by each word of KEYS. Only the
+// The key index: finds messages by UNIQ_KEY, by each word of KEYS, and by TAGS. Only the
 // dispatcher adds; queries share a lock with it. Java: IndexService.
 
 package store
@@ -25,6 +25,10 @@ import (
 
 // indexStamp is how Java names index files, apart from the missing dot.
 const indexStamp = "20060102150405.000"
+
+// TagKeyPrefix makes of a message's tags the key that it is entered under
+// beside its own keys (the index type T of a query).
+const TagKeyPrefix = "T#"
 
 type keyIndex struct {
 	fs  vfs.FS
@@ -233,6 +237,9 @@ func (x *keyIndex) add(v *message.View) error {
 				return err
 			}
 		}
+	}
+	if tags, _ := message.Property(props, message.PropTags); tags != "" {
+		return x.enter(v, TagKeyPrefix+tags)
 	}
 	return nil
 }

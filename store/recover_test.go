@@ -190,7 +190,7 @@ func TestIndexGolden(t *testing.T) {
 	cfg := smallConfig("/store")
 	s := newStore(t, fsys, cfg)
 	m := newMessage("T", 0, "x")
-	m.Properties = "KEYS\x01k1  k2\x02"
+	m.Properties = "KEYS\x01k1  k2\x02TAGS\x01a\x02"
 	mustPut(t, s, m)
 	require.NoError(t, s.Close())
 	names := mustList(t, fsys, "/store/index")
@@ -198,8 +198,8 @@ func TestIndexGolden(t *testing.T) {
 	require.Len(t, names[0], 17)
 	b := readFile(t, fsys, "/store/index/"+names[0])
 	require.Len(t, b, 40+50*4+200*20)
-	require.Equal(t, "0000018bcfe56800"+"0000018bcfe56800"+"0000000000000000"+"0000000000000000"+"00000002"+"00000003", hex.EncodeToString(b[:40]))
-	for id, key := range []string{"T#k1", "T#k2"} {
+	require.Equal(t, "0000018bcfe56800"+"0000018bcfe56800"+"0000000000000000"+"0000000000000000"+"00000003"+"00000004", hex.EncodeToString(b[:40]))
+	for id, key := range []string{"T#k1", "T#k2", "T#T#a"} {
 		hash := keyHash(key)
 		require.Equal(t, uint32(id+1), binary.BigEndian.Uint32(b[40+hash%50*4:]))
 		require.Equal(t, indexEntry{hash: hash}, entryAt(b[40+200+(id+1)*20:]))

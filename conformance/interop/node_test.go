@@ -48,8 +48,13 @@ type node struct {
 // start runs a server over a home folder that outlives it.
 func start(t *testing.T, kind target.Kind, home string) *node {
 	t.Helper()
+	return startWith(t, kind, home, smallFiles)
+}
+
+func startWith(t *testing.T, kind target.Kind, home string, keys map[string]string) *node {
+	t.Helper()
 	target.Require(t, kind)
-	c, err := target.Start(kind, target.Options{Home: home, Broker: smallFiles})
+	c, err := target.Start(kind, target.Options{Home: home, Broker: keys})
 	require.NoError(t, err)
 	n := &node{Cluster: c, t: t, client: remoting.NewClient(remoting.DefaultClientConfig(), nil, zerolog.Nop(), new(net.Dialer).DialContext)}
 	t.Cleanup(func() { _ = c.Close(true) }) // what a failed test has left running
@@ -162,9 +167,9 @@ func (n *node) records(topic string) []string {
 }
 
 // found asks the key index.
-func (n *node) found(topic, key string) int {
+func (n *node) found(topic, key, indexType string) int {
 	n.t.Helper()
-	answer := n.raw(protocol.QueryMessage, "topic", topic, "key", key, "maxNum", "32", "beginTimestamp", "0",
+	answer := n.raw(protocol.QueryMessage, "topic", topic, "key", key, "maxNum", "32", "indexType", indexType, "beginTimestamp", "0",
 		"endTimestamp", fmt.Sprint(time.Now().Add(time.Hour).UnixMilli()))
 	count := 0
 	for body := answer.Body; len(body) > 0; count++ {

@@ -29,7 +29,7 @@ var written = []string{"Plain", "Batch", "Large"}
 func (n *node) write(round string) {
 	n.t.Helper()
 	for i := range 12 {
-		props := pairs("TAGS", fmt.Sprint("Tag", i%3), "KEYS", fmt.Sprintf("k%s-%d all%s", round, i, round), "UNIQ_KEY", fmt.Sprintf("U%s-%d", round, i),
+		props := pairs("TAGS", fmt.Sprint("Tag", i%3, "r", round), "KEYS", fmt.Sprintf("k%s-%d all%s", round, i, round), "UNIQ_KEY", fmt.Sprintf("U%s-%d", round, i),
 			"WAIT", "true", "name", "wert \u00e4\u00f6\u4e2d")
 		n.send("Plain", int32(i%4), 0, props, fmt.Sprintf("plain %s %d", round, i))
 	}
@@ -71,7 +71,8 @@ func (n *node) view() map[string]any {
 // the log again, so that older rounds are not asked for then.
 func (n *node) requireIndexed(round string) {
 	n.t.Helper()
-	require.Equal(n.t, []int{1, 12, 1}, []int{n.found("Plain", "k"+round+"-3"), n.found("Plain", "all"+round), n.found("Batch", "B"+round+"-2")})
+	require.Equal(n.t, []int{1, 12, 1, 4}, []int{n.found("Plain", "k"+round+"-3", "K"), n.found("Plain", "all"+round, "K"),
+		n.found("Batch", "B"+round+"-2", "U"), n.found("Plain", "Tag1r"+round, "T")})
 }
 
 // delivered counts the messages of a topic with a body.
@@ -152,6 +153,7 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	java.stop()
 	require.NoFileExists(t, filepath.Join(storeDir, "abort"), "Java ended cleanly")
 	requireWhole(t, storeDir)
+	record(t, "stopped", storeDir, wrote)
 
 	ours := start(t, target.Binary, home)
 	require.Equal(t, wrote, ours.view(), "what ours reads of Java's")
@@ -177,6 +179,7 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	wrote = java.view()
 	java.kill()
 	requireWhole(t, storeDir)
+	record(t, "killed", storeDir, wrote)
 
 	ours = start(t, target.InProc, home)
 	require.Equal(t, wrote, ours.view(), "what ours reads of a killed Java's")

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package interop
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jonboulle/clockwork"
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"rocketd/conformance/target"
+	"rocketd/protocol/message"
+	"rocketd/store"
+	"rocketd/store/vfs"
+)
+
+// TestWhatOnlyJavaReadsIsRefused has Java keep state in every form that is not
+// read here. Each is named, with a way out, until its directory is gone; then
+// the log opens and has all messages.
+func TestWhatOnlyJavaReadsIsRefused(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	keys := maps.Clone(smallFiles)
+	maps.Copy(keys, map[string]string{"storeType": "defaultRocksDB", "transRocksDBEnable": "true", "timerRocksDBEnable": "true"})
+	java := startWith(t, target.Java, home, keys)
+	for i := range 20 {
+		java.send("Plain", int32(i%4), 0, pairs("TAGS", "a"), fmt.Sprint("m", i))
+	}
+	java.send("Txn", 0, message.TranPrepared, pairs("TRAN_MSG", "true", "PGROUP", "interop_producer", "UNIQ_KEY", "HALF1"), "in a transaction")
+	java.send("Timed", 0, 0, pairs("TIMER_DELIVER_MS", fmt.Sprint(time.Now().UnixMilli()+100_000), "UNIQ_KEY", "TIMED1"), "timed")
+	dir := filepath.Join(home, "store")
+	java.stop() // a killed Java has not written its RocksDB log yet
+
+	named := refusals(t, dir)
+	for _, part := range []string{"consumequeue", "rocksdbstore", "config/topics", "config/subscriptionGroups", "config/consumerOffsets"} {
+		require.Contains(t, named, filepath.Join(dir, part))
+	}
+	s, err := store.Open(smallStore(dir), store.Deps{FS: vfs.OS, Clock: clockwork.NewRealClock(), Log: zerolog.Nop()})
+	require.NoError(t, err)
+	total := int64(0)
+	for _, queue := range s.Queues("Plain") {
+		_, high, _ := s.QueueRange("Plain", queue)
+		total += high
+	}
+	require.EqualValues(t, 20, total)
+	require.NoError(t, s.Close())
+	requireWhole(t, dir)
+}
+
+// refusals are the places that a check names as not readable here. It removes
+// each, until nothing is named any more.
+func refusals(t *testing.T, dir string) (named []string) {
+	t.Helper()
+	for {
+		place := ""
+		emit := func(f store.Finding) {
+			if where, _, ok := strings.Cut(f.Text, " holds "); ok && strings.Contains(f.Text, "cannot be read here: ") {
+				place = where
+			}
+		}
+		_, err := store.Check(vfs.OS, smallStore(dir), emit)
+		require.NoError(t, err)
+		if place == "" {
+			return named
+		}
+		named = append(named, place)
+		require.NoError(t, vfs.RemoveAll(vfs.OS, place))
+	}
+}
