@@ -37,7 +37,7 @@ func (b *Broker) allProducers(_ context.Context, c *remoting.Call, _ *protocol.E
 		for _, client := range clients {
 			body.Data[group] = append(body.Data[group], protocol.ProducerInfo{
 				ClientID: client.ClientID, Language: client.Language, LastUpdateTimeMs: client.LastSeenMs,
-				RemoteIP: client.Peer.RemoteAddr(), Version: client.Version,
+				RemoteIP: "/" + client.Peer.RemoteAddr(), Version: client.Version,
 			})
 		}
 	}
@@ -67,7 +67,12 @@ func (b *Broker) groupSubscription(_ context.Context, c *remoting.Call, h *proto
 }
 
 func (b *Broker) systemTopics(_ context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.Empty, error) {
-	return nil, answerJSON(c, protocol.TopicList{TopicList: slices.Sorted(maps.Keys(message.SystemTopics))})
+	names := maps.Clone(message.SystemTopics)
+	for _, topic := range systemTopics(b.cfg.Load()) {
+		names[topic.TopicName] = true
+	}
+	names[checkpointTopic] = true
+	return nil, answerJSON(c, protocol.TopicList{TopicList: slices.Sorted(maps.Keys(names))})
 }
 
 // orEmpty is a list that prints as one although nothing is in it.

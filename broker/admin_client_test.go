@@ -17,7 +17,7 @@ func TestWhoIsConnected(t *testing.T) {
 	body := func(code int32, fields string) string { return string(b.mustAsk(code, fields, "").Body) }
 	require.Equal(t, `{"connectionSet":[{"clientAddr":"10.0.0.1:999","clientId":"cid","language":"JAVA","version":513}]}`,
 		body(protocol.GetProducerConnectionList, "producerGroup=P"))
-	require.Equal(t, `{"data":{"P":[{"clientId":"cid","language":"JAVA","lastUpdateTimestamp":1700000003000,"remoteIP":"10.0.0.1:999","version":513}]}}`,
+	require.Equal(t, `{"data":{"P":[{"clientId":"cid","language":"JAVA","lastUpdateTimestamp":1700000003000,"remoteIP":"/10.0.0.1:999","version":513}]}}`,
 		body(protocol.GetAllProducerInfo, ""))
 	require.Equal(t, `{"groupList":["CG","G"]}`, body(protocol.QueryTopicConsumeByWho, "topic=T"))
 	require.Equal(t, `{"groupList":[]}`, body(protocol.QueryTopicConsumeByWho, "topic=X"))

@@ -2,8 +2,8 @@
 
 // QUERY_ASSIGNMENT(400). Sent by 5.x consumers that let the broker share the queues out. Java: QueryAssignmentProcessor,
 // AllocateMessageQueueAveragely, AllocateMessageQueueAveragelyByCircle.
-// Outcomes: Success with the member's queues, none when the topic or the member is unknown; SystemError for a strategy
-// that is not one of the two.
+// Outcomes: Success with the member's queues, none when the member is unknown, and no list at all when topic, group or
+// strategy is: the client then keeps what it has.
 // Deviation: the mode is always PULL, as POP is not served.
 
 package broker
@@ -21,45 +21,46 @@ func (b *Broker) queryAssignment(_ context.Context, c *remoting.Call, _ *protoco
 	if err := requestJSON(c, body); err != nil {
 		return nil, err
 	}
-	mine, err := b.assign(body)
-	if err != nil {
-		return nil, err
+	mine := b.assign(body)
+	var answer protocol.Assignments
+	if mine != nil {
+		answer.MessageQueueAssignments = []protocol.Assignment{}
 	}
-	answer := protocol.Assignments{MessageQueueAssignments: []protocol.Assignment{}}
 	for _, mq := range mine {
 		answer.MessageQueueAssignments = append(answer.MessageQueueAssignments, protocol.Assignment{MessageQueue: mq, Mode: "PULL"})
 	}
 	return nil, answerJSON(c, answer)
 }
 
-func (b *Broker) assign(body *protocol.AssignmentRequest) ([]protocol.MessageQueue, error) {
+// assign returns a member's queues; nil where nothing is known that could be shared out.
+func (b *Broker) assign(body *protocol.AssignmentRequest) []protocol.MessageQueue {
 	topic, ok := b.topics.Get(body.Topic)
 	if !ok || topic.Perm&protocol.PermRead == 0 {
-		return nil, nil
+		return nil
 	}
 	queues := make([]protocol.MessageQueue, clampQueues(topic.ReadQueueNums))
 	for id := range queues {
 		queues[id] = protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: int32(id), Topic: body.Topic}
 	}
 	if body.MessageModel == protocol.Broadcasting {
-		return queues, nil
+		return queues
 	}
 	group, ok := b.consumers.Group(body.ConsumerGroup)
 	if !ok {
-		return nil, nil
+		return nil
 	}
 	members := group.ClientIDs()
 	place := slices.Index(members, body.ClientID)
 	if place < 0 {
-		return nil, nil
+		return []protocol.MessageQueue{}
 	}
 	switch body.StrategyName {
 	case "AVG":
-		return averagely(queues, place, len(members)), nil
+		return averagely(queues, place, len(members))
 	case "AVG_BY_CIRCLE":
-		return byCircle(queues, place, len(members)), nil
+		return byCircle(queues, place, len(members))
 	}
-	return nil, protocol.Errorf(protocol.SystemError, "QueryLoad: no strategy of the name %s, AVG and AVG_BY_CIRCLE are known", body.StrategyName)
+	return nil
 }
 
 // averagely gives each member a run of neighbours; the first ones get one more where it does not come out even.
@@ -72,7 +73,8 @@ func averagely(queues []protocol.MessageQueue, place, members int) []protocol.Me
 	return queues[start : start+share]
 }
 
-func byCircle(queues []protocol.MessageQueue, place, members int) (mine []protocol.MessageQueue) {
+func byCircle(queues []protocol.MessageQueue, place, members int) []protocol.MessageQueue {
+	mine := []protocol.MessageQueue{}
 	for i := place; i < len(queues); i += members {
 		mine = append(mine, queues[i])
 	}

@@ -75,7 +75,7 @@ func (b *Broker) wanted(cfg *Config, h *protocol.PullHeader, sub *protocol.Subsc
 		}
 		return want, nil
 	}
-	matcher, err := b.expression(h, sub)
+	matcher, err := b.expression(cfg, h, sub)
 	if err != nil {
 		return wanted{}, err
 	}
@@ -89,8 +89,14 @@ func (b *Broker) wanted(cfg *Config, h *protocol.PullHeader, sub *protocol.Subsc
 }
 
 // expression is the compiled expression of a pull: its own, or that of the group's heartbeats.
-func (b *Broker) expression(h *protocol.PullHeader, sub *protocol.SubscriptionData) (meta.Matcher, error) {
+func (b *Broker) expression(cfg *Config, h *protocol.PullHeader, sub *protocol.SubscriptionData) (meta.Matcher, error) {
 	if h.SysFlag&protocol.PullFlagSubscription != 0 {
+		switch {
+		case sub.SubString == "":
+			return nil, protocol.Errorf(protocol.SubscriptionParseFailed, "parse the consumer's subscription failed")
+		case !cfg.EnablePropertyFilter:
+			return nil, notByExpression(sub) // before what a filter would be: Java does not look at it then
+		}
 		matcher, err := compileFilter(sub.ExpressionType, sub.SubString)
 		if err != nil {
 			return nil, protocol.Errorf(protocol.SubscriptionParseFailed, "parse the consumer's subscription failed: %v", err)

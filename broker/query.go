@@ -108,8 +108,12 @@ func (b *Broker) consumeQueue(_ context.Context, c *remoting.Call, h *protocol.C
 	if !ok {
 		return nil, protocol.Errorf(protocol.SystemError, "%d@%s is not exist!", h.QueueID, h.Topic)
 	}
-	body := protocol.ConsumeQueueUnits{MaxQueueIndex: end, MinQueueIndex: first}
-	if h.ConsumerGroup != "" {
+	if h.Index < first || h.Index >= end {
+		c.Outcome(protocol.Success, fmt.Sprintf("Index %d of %d@%s is not exist!", h.Index, h.QueueID, h.Topic))
+		return nil, nil
+	}
+	body := protocol.ConsumeQueueUnits{MaxQueueIndex: end, MinQueueIndex: first, QueueData: []protocol.ConsumeQueueUnit{}}
+	if _, asked := c.Request().Field("consumerGroup"); asked {
 		body.FilterData = fmt.Sprintf("%s@%s is not online!", h.ConsumerGroup, h.Topic)
 		if group, ok := b.consumers.Group(h.ConsumerGroup); ok {
 			if sub, ok := group.Subscription(h.Topic); ok {
@@ -118,17 +122,14 @@ func (b *Broker) consumeQueue(_ context.Context, c *remoting.Call, h *protocol.C
 			}
 		}
 	}
-	for offset := max(h.Index, first); offset < end && len(body.QueueData) < int(min(h.Count, maxQueueUnits)); offset++ {
+	for offset := h.Index; offset < end && len(body.QueueData) < int(min(h.Count, maxQueueUnits)); offset++ {
 		phyOffset, size, tagsCode, ok := b.store.TagsCodeAt(h.Topic, h.QueueID, offset)
 		if !ok {
 			break
 		}
 		body.QueueData = append(body.QueueData, protocol.ConsumeQueueUnit{PhysicOffset: phyOffset, PhysicSize: size, TagsCode: tagsCode})
 	}
-	if h.Index >= end {
-		c.Outcome(protocol.Success, fmt.Sprintf("Index %d of %d@%s is not exist!", h.Index, h.QueueID, h.Topic))
-		return nil, nil
-	}
+	c.Outcome(protocol.Success, unsetRemark)
 	return nil, answerJSON(c, body)
 }
 

@@ -43,13 +43,10 @@ func (b *Broker) sendReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 	pushed := b.pushReply(ctx, c, h, queueID)
 	if cfg.StoreReplyMessageEnable {
 		if err := b.storeReply(c, h, queueID, result); err != nil {
-			return nil, err
+			b.log.Warn().Err(err).Str("topic", h.Topic).Msg("reply could not be stored") // the producer may have it all the same
 		}
 	}
-	if pushed != nil {
-		return nil, pushed
-	}
-	return result, nil
+	return result, pushed
 }
 
 // pushReply brings the reply to the client that its property REPLY_TO_CLIENT names.
@@ -81,9 +78,12 @@ func (b *Broker) pushReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 }
 
 func (b *Broker) storeReply(c *remoting.Call, h *protocol.SendHeader, queueID int32, result *protocol.SendResult) error {
+	cfg := b.cfg.Load()
+	properties := message.AppendProperty([]byte(readProps(h.Properties).text), message.PropMsgRegion, cfg.RegionID)
+	properties = message.AppendProperty(properties, message.PropTraceOn, boolText(cfg.TraceOn))
 	receipt, err := b.store.Put(&message.Message{
 		Topic: h.Topic, QueueID: queueID, Flag: h.Flag, SysFlag: h.SysFlag, BornTimestampMs: h.BornTimestampMs,
-		BornHost: bornHost(c), StoreHost: b.storeHost, ReconsumeTimes: h.ReconsumeTimes, Body: c.Request().Body, Properties: h.Properties,
+		BornHost: bornHost(c), StoreHost: b.storeHost, ReconsumeTimes: h.ReconsumeTimes, Body: c.Request().Body, Properties: string(properties),
 	})
 	if err != nil {
 		return b.putOutcome(err)

@@ -22,6 +22,7 @@ const (
 	// Java 5.5.0 creates these two for its other way of keeping half messages, used or not.
 	rocksHalfTopic   = "RMQ_SYS_ROCKSDB_TRANS_HALF_TOPIC"
 	rocksOpHalfTopic = "RMQ_SYS_ROCKSDB_TRANS_OP_HALF_TOPIC"
+	checkpointTopic  = "CHECKPOINT_TOPIC"
 )
 
 // createSystemTables creates what is missing of the system's topics and groups. What exists stays

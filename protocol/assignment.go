@@ -14,7 +14,7 @@ type AssignmentRequest struct {
 }
 
 type Assignments struct {
-	MessageQueueAssignments []Assignment `json:"messageQueueAssignments"`
+	MessageQueueAssignments []Assignment `json:"messageQueueAssignments,omitzero"` // absent: the client keeps what it has
 }
 
 type Assignment struct {

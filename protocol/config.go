@@ -31,7 +31,7 @@ type DeleteKVConfigHeader struct {
 
 // KVListHeader is answered by a KVTable in the body.
 type KVListHeader struct {
-	Namespace string `rmq:"namespace"`
+	Namespace string `rmq:"namespace,required"`
 }
 
 // GetBrokerConfigResult carries the DataVersion of the configuration as JSON text.

@@ -114,7 +114,7 @@ type GroupConfigTable struct {
 }
 
 type DeleteGroupHeader struct {
-	GroupName   string `rmq:"groupName"`
+	GroupName   string `rmq:"groupName,required"`
 	CleanOffset bool   `rmq:"cleanOffset"`
 	RPC
 }
@@ -126,8 +126,8 @@ type GetGroupConfigHeader struct {
 
 // GroupForbiddenHeader, UPDATE_AND_GET_GROUP_FORBIDDEN(353).
 type GroupForbiddenHeader struct {
-	Group    string `rmq:"group"`
-	Topic    string `rmq:"topic"`
+	Group    string `rmq:"group,required"`
+	Topic    string `rmq:"topic,required"`
 	Readable *bool  `rmq:"readable"` // absent: only ask
 	RPC
 }
@@ -140,7 +140,7 @@ type GroupForbidden struct {
 
 // TopicConsumersHeader, QUERY_TOPIC_CONSUME_BY_WHO(300).
 type TopicConsumersHeader struct {
-	Topic string `rmq:"topic"`
+	Topic string `rmq:"topic,required"`
 	RPC
 }
 
@@ -150,14 +150,14 @@ type GroupList struct {
 
 // ConsumedTopicsHeader, QUERY_TOPICS_BY_CONSUMER(343).
 type ConsumedTopicsHeader struct {
-	Group string `rmq:"group"`
+	Group string `rmq:"group,required"`
 	RPC
 }
 
 // GroupSubscriptionHeader, QUERY_SUBSCRIPTION_BY_CONSUMER(345).
 type GroupSubscriptionHeader struct {
-	Group string `rmq:"group"`
-	Topic string `rmq:"topic"`
+	Group string `rmq:"group,required"`
+	Topic string `rmq:"topic,required"`
 	RPC
 }
 

@@ -67,8 +67,8 @@ type GetMinOffsetResult struct {
 }
 
 type EarliestStoreTimeHeader struct {
-	Topic   string `rmq:"topic"`
-	QueueID int32  `rmq:"queueId"`
+	Topic   string `rmq:"topic,required"`
+	QueueID int32  `rmq:"queueId,required"`
 	RPC
 }
 
@@ -84,7 +84,7 @@ type ConsumerOffsets struct {
 
 // ConsumeTimeSpanHeader, QUERY_CONSUME_TIME_SPAN(303).
 type ConsumeTimeSpanHeader struct {
-	Topic string `rmq:"topic"`
+	Topic string `rmq:"topic,required"`
 	Group string `rmq:"group"`
 	RPC
 }
@@ -110,7 +110,7 @@ type QueueTimeSpan struct {
 type CorrectionOffsetHeader struct {
 	FilterGroups string `rmq:"filterGroups,omitempty"` // separated by commas
 	CompareGroup string `rmq:"compareGroup"`
-	Topic        string `rmq:"topic"`
+	Topic        string `rmq:"topic,required"`
 	RPC
 }
 

@@ -42,7 +42,7 @@ type ConsumeQueueUnits struct {
 	FilterData       string             `json:"filterData,omitempty"`
 	MaxQueueIndex    int64              `json:"maxQueueIndex"`
 	MinQueueIndex    int64              `json:"minQueueIndex"`
-	QueueData        []ConsumeQueueUnit `json:"queueData,omitempty"`
+	QueueData        []ConsumeQueueUnit `json:"queueData,omitzero"`
 	SubscriptionData *SubscriptionData  `json:"subscriptionData,omitempty"`
 }
 

@@ -10,7 +10,7 @@ package protocol
 // ResetOffsetHeader asks for a group's offsets of a topic to be set; QueueID -1 is all queues. Without an offset the
 // time decides, a negative one meaning the end.
 type ResetOffsetHeader struct {
-	Topic       string `rmq:"topic"`
+	Topic       string `rmq:"topic,required"`
 	Group       string `rmq:"group"`
 	QueueID     *int32 `rmq:"queueId"` // absent: all
 	TimestampMs int64  `rmq:"timestamp"`

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// broker_rows_test.go: the rows of what clients ask a Broker.
+
+package wire
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/stretchr/testify/require"
+
+	"rocketd/protocol"
+)
+
+// createTopic makes {topic} with two queues.
+func createTopic(p *pair, n *names) {
+	p.t.Helper()
+	p.must(toBroker, protocol.UpdateAndCreateTopic, n, "", "topic", "{topic}", "defaultTopic", "TBW102", "readQueueNums", "2",
+		"writeQueueNums", "2", "perm", "6", "topicFilterType", "SINGLE_TAG", "topicSysFlag", "0", "order", "false")
+}
+
+// createGroup makes {group}.
+func createGroup(p *pair, n *names) {
+	p.t.Helper()
+	p.must(toBroker, protocol.UpdateAndCreateSubscriptionGroup, n, `{"groupName":"{group}"}`)
+}
+
+func topicAndGroup(p *pair, n *names) {
+	createTopic(p, n)
+	createGroup(p, n)
+}
+
+// uniq are client-made message ids.
+func uniq(i int) string { return fmt.Sprintf("7F0000010000%016X%04X", 0x1234, i) }
+
+// send stores a message in queue 0 of {topic}; {offset} is then its place in the log, {msgId} its id.
+func send(p *pair, n *names, i int) {
+	p.t.Helper()
+	answers := p.must(toBroker, protocol.SendMessageV2, n, fmt.Sprintf("body %d", i), "a", "{group}", "b", "{topic}", "c", "TBW102", "d", "4", "e", "0",
+		"f", "0", "g", "1700000000000", "h", "0", "i", "UNIQ_KEY\x01"+uniq(i)+"\x02KEYS\x01key"+strconv.Itoa(i)+" both\x02TAGS\x01A\x02", "j", "0", "k", "false", "m", "false")
+	var place, inside [2]string
+	for side, a := range answers {
+		id := a.Field("msgId")
+		require.Len(p.t, id, 32)
+		at, err := strconv.ParseInt(id[16:], 16, 64)
+		require.NoError(p.t, err)
+		place[side], inside[side] = strconv.FormatInt(at, 10), strconv.FormatInt(at+1, 10)
+	}
+	n.put("offset", place[java], place[ours])
+	n.put("inside", inside[java], inside[ours])
+	n.put("msgId", answers[java].Field("msgId"), answers[ours].Field("msgId"))
+}
+
+// threeMessages makes {topic} and {group} and stores three messages.
+func threeMessages(p *pair, n *names) {
+	topicAndGroup(p, n)
+	for i := range 3 {
+		send(p, n, i)
+	}
+	p.until("three messages to be read", toBroker, protocol.GetMaxOffset, n, func(a *Answer) bool { return a.Field("offset") == "3" },
+		"topic", "{topic}", "queueId", "0", "committed", "true")
+	p.until("the index", toBroker, protocol.QueryMessage, n, func(a *Answer) bool { return a.Code == 0 },
+		"topic", "{topic}", "key", "key2", "maxNum", "1", "beginTimestamp", "0", "endTimestamp", "9999999999999")
+}
+
+// markEnd makes {next} the offset after the last message of {topic}.
+func markEnd(p *pair, n *names) {
+	p.t.Helper()
+	ends := p.must(toBroker, protocol.GetMaxOffset, n, "", "topic", "{topic}", "queueId", "0", "committed", "false")
+	n.put("next", ends[java].Field("offset"), ends[ours].Field("offset"))
+}
+
+// stored shows the messages that came to {topic} since markEnd.
+var stored = probe{to: toBroker, code: protocol.PullMessage, fields: []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", "{next}",
+	"maxMsgNums", "32", "sysFlag", "4", "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG"}}
+
+// anyQueue are sends whose queue the Broker chooses.
+var anyQueue = []row{{name: "any queue", set: []string{"queueId", "-1", "e", "-1"}, unprobed: true}, {name: "lowest queue", set: []string{"queueId", "-2147483648", "e", "-2147483648"}, unprobed: true}}
+
+// sendRules hold for the three codes of sends.
+var sendRules = []*rule{
+	{rows: `^without body$|^(batch|m) TRUE$`, Allowance: Allowance{Differs, "send-malformed", ""}, ours: protocol.MessageIllegal},
+	{rows: `^(properties|i) `, Allowance: Allowance{SameShape, "uniq-key-form", `transactionId$|UNIQ_KEY$|size$`}},
+	{Allowance: Allowance{SameSet, "send-properties", `properties$`}},
+}
+
+var sendRows = []*family{
+	{
+		code: protocol.SendMessage, to: toBroker, prepare: topicAndGroup, each: markEnd, after: []probe{stored}, body: "hello",
+		params: []param{text("producerGroup", "{group}"), text("topic", "{topic}"), text("defaultTopic", "TBW102"), int32s("defaultTopicQueueNums", "4"),
+			queue("queueId", "0"), int32s("sysFlag", "0"), int64s("bornTimestamp", "1700000000000"), int32s("flag", "0"),
+			text("properties", "UNIQ_KEY\x01"+uniq(0)+"\x02TAGS\x01A\x02"), int32s("reconsumeTimes", "0"), boolean("unitMode", "false"),
+			boolean("batch", "false"), int32s("maxReconsumeTimes", "16")},
+		rows: anyQueue, allow: sendRules, varies: `ext\.queue(Id|Offset)`,
+	},
+	{
+		code: protocol.SendMessageV2, to: toBroker, prepare: topicAndGroup, each: markEnd, after: []probe{stored}, body: "hello",
+		params: []param{text("a", "{group}"), text("b", "{topic}"), text("c", "TBW102"), int32s("d", "4"), queue("e", "0"), int32s("f", "0"),
+			int64s("g", "1700000000000"), int32s("h", "0"), text("i", "UNIQ_KEY\x01"+uniq(0)+"\x02TAGS\x01A\x02"), int32s("j", "0"), boolean("k", "false"),
+			int32s("l", "16"), boolean("m", "false"), text("n", "broker-a")},
+		allow: sendRules,
+	},
+	{
+		code: protocol.SendBatchMessage, to: toBroker, prepare: topicAndGroup, each: markEnd, after: []probe{stored}, body: twoInABatch,
+		params: []param{text("a", "{group}"), text("b", "{topic}"), queue("e", "0"), int32s("f", "0"), int64s("g", "1700000000000"), int32s("h", "0"),
+			text("i", ""), int32s("j", "0"), boolean("k", "false"), boolean("m", "true")},
+		allow: []*rule{
+			{rows: `^(without|broken) body$`, Allowance: Allowance{Differs, "send-malformed", ""}, ours: protocol.MessageIllegal},
+			{rows: `^m `, Allowance: Allowance{SameShape, "uniq-key-form", `transactionId$|UNIQ_KEY$|size$`}},
+			{Allowance: Allowance{SameSet, "send-properties", `properties$`}},
+		},
+	},
+	{
+		code: protocol.ConsumerSendMsgBack, to: toBroker, prepare: threeMessages,
+		each: func(p *pair, n *names) {
+			n.renew("group")
+			createGroup(p, n)
+		},
+		params: []param{place("offset", "{offset}"), text("group", "{group}"), int32s("delayLevel", "0"), text("originMsgId", "{msgId}"), text("originTopic", "{topic}"),
+			boolean("unitMode", "false"), int32s("maxReconsumeTimes", "16")},
+	},
+}
+
+// twoInABatch is the body of a batch: two messages, one with a property.
+var twoInABatch = batchOf("first", "TAGS\x01A\x02UNIQ_KEY\x01"+uniq(1)+"\x02") + batchOf("second", "UNIQ_KEY\x01"+uniq(2)+"\x02")
+
+func batchOf(body, properties string) string {
+	be := func(n, bytes int) string {
+		b := make([]byte, bytes)
+		for i := range b {
+			b[i] = byte(n >> (8 * (bytes - 1 - i)))
+		}
+		return string(b)
+	}
+	rest := be(0, 4) + be(0, 4) + be(0, 4) + be(len(body), 4) + body + be(len(properties), 2) + properties
+	return be(len(rest)+4, 4) + rest
+}
+
+var pullParams = []param{text("consumerGroup", "{group}"), text("topic", "{topic}"), int32s("queueId", "0"), int64s("queueOffset", "1"), int32s("maxMsgNums", "32"),
+	int32s("sysFlag", "4"), int64s("commitOffset", "0"), int64s("suspendTimeoutMillis", "0"), text("subscription", "*"), int64s("subVersion", "0"),
+	text("expressionType", "TAG"), int32s("maxMsgBytes", "1000")}
+
+var propertyOrder = &rule{Allowance: Allowance{SameSet, "send-properties", `properties$`}}
+
+var otherType = &rule{rows: `^expressionType (long|huge|odd)$`, Allowance: Allowance{Differs, "expression-type", ""}, ours: protocol.SubscriptionParseFailed}
+
+var pullRows = []*family{
+	{code: protocol.PullMessage, to: toBroker, prepare: threeMessages, params: pullParams, allow: []*rule{propertyOrder, otherType}},
+	{code: protocol.LitePullMessage, to: toBroker, prepare: threeMessages, params: pullParams, allow: []*rule{propertyOrder, otherType}},
+	{code: protocol.QueryMessage, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), text("key", "both"), int32s("maxNum", "32"),
+		int64s("beginTimestamp", "0"), int64s("endTimestamp", "9999999999999"), boolean("_UNIQUE_KEY_QUERY", "false")},
+		varies: `ext\.indexLastUpdate`, allow: []*rule{propertyOrder}},
+	{code: protocol.ViewMessageByID, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), place("offset", "{offset}")},
+		rows:  []row{{name: "inside a message", set: []string{"offset", "{inside}"}}},
+		allow: []*rule{propertyOrder, {rows: `^inside`, Allowance: Allowance{Differs, "view-inside", ""}, ours: protocol.SystemError}}},
+	{code: protocol.SearchOffsetByTimestamp, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), int32s("queueId", "0"),
+		int64s("timestamp", "1700000000000"), text("boundaryType", "LOWER")}},
+	{code: protocol.GetMaxOffset, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), int32s("queueId", "0"), boolean("committed", "true")}},
+	{code: protocol.GetMinOffset, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), int32s("queueId", "0")}},
+}
+
+var committed = probe{to: toBroker, code: protocol.QueryConsumerOffset, fields: []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0"}}
+
+var offsetRows = []*family{
+	{
+		code: protocol.UpdateConsumerOffset, to: toBroker, prepare: threeMessages, after: []probe{committed},
+		each: func(p *pair, n *names) {
+			n.renew("group")
+			createGroup(p, n)
+		},
+		params: []param{text("consumerGroup", "{group}"), text("topic", "{topic}"), int32s("queueId", "0"), int64s("commitOffset", "2")},
+		allow:  []*rule{{rows: `^queueId (-1|min|max)$`, Allowance: Allowance{Differs, "offset-queue-bounds", ""}, ours: protocol.InvalidParameter}},
+	},
+	{
+		code: protocol.QueryConsumerOffset, to: toBroker,
+		prepare: func(p *pair, n *names) {
+			threeMessages(p, n)
+			p.must(toBroker, protocol.UpdateConsumerOffset, n, "", "consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "commitOffset", "2")
+		},
+		params: []param{text("consumerGroup", "{group}"), text("topic", "{topic}"), int32s("queueId", "0"), boolean("setZeroIfNotFound", "false")},
+	},
+}
