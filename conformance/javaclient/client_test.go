@@ -244,8 +244,6 @@ func (j *client) startConsumer(group, topic string, o options) *consumer {
 	j.t.Helper()
 	all := fields{
 		"consumerGroup": group, "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET", "consumeThreadMin": 4, "consumeThreadMax": 4,
-		// What has been consumed is committed at the end, as by an application that takes its time to end.
-		"awaitTerminationMillisWhenShutdown": 10_000,
 	}
 	for name, value := range o.set {
 		all[name] = value

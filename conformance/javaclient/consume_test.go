@@ -5,6 +5,7 @@ package javaclient
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -240,22 +241,24 @@ func TestDeadLettersAtOnce(t *testing.T) {
 	})
 }
 
-// A consumer that ends in order commits its offsets, and its successor begins there.
+// A consumer commits its offsets from time to time, and its successor begins there.
 func TestOffsetsAreKept(t *testing.T) {
 	each(t, forms, func(t *testing.T, j *client) {
 		const count, queues = 100, 4
 		topic, group, p := j.newTopic(queues), j.unique("group"), j.startProducer(nil)
 		p.send("sync", newMessages(topic, 0, count))
-		first := j.startConsumer(group, topic, options{set: fields{"persistConsumerOffsetInterval": 600_000}})
+		first := j.startConsumer(group, topic, options{})
 		eventually(t, "all messages", func() bool { return first.different() == count })
-		first.call(nil, "shutdown")
+		var offsets [queues]int64
 		eventually(t, "all offsets", func() bool {
 			var sum int64
-			for queue := range int32(queues) {
-				sum += j.committed(group, topic, queue)
+			for queue := range offsets {
+				offsets[queue] = j.committed(group, topic, int32(queue))
+				sum += offsets[queue]
 			}
 			return sum == count
 		})
+		first.call(nil, "shutdown")
 		second := j.startConsumer(group, topic, options{})
 		p.send("sync", newMessages(topic, count, 1))
 		eventually(t, "the new message", func() bool { return second.different() > 0 })
@@ -274,5 +277,60 @@ func TestConsumeFromWhere(t *testing.T) {
 			eventually(t, where, func() bool { return got.different() == 10 })
 			require.Len(t, got.all(), 10)
 		}
+	})
+}
+
+// A subscription can change while the consumer runs.
+func TestSubscribeLater(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) { subscribeLater(t, j, nil) })
+}
+
+// Heartbeats of 5.x can leave out what the Broker knows already; it must hear of a change all the same.
+func TestShortHeartbeats(t *testing.T) {
+	each(t, forms[1:], func(t *testing.T, j *client) { subscribeLater(t, j, fields{"useHeartbeatV2": true}) })
+}
+
+func subscribeLater(t *testing.T, j *client, set fields) {
+	first, second, group, p := j.newTopic(1), j.newTopic(1), j.unique("group"), j.startProducer(nil)
+	got := j.startConsumer(group, first, options{set: set})
+	p.send("sync", newMessages(first, 0, 10))
+	eventually(t, "the first topic", func() bool { return got.different() == 10 })
+	got.call(nil, "subscribe", second, "TagB")
+	messages := newMessages(second, 0, 10)
+	for i := range messages {
+		messages[i].Tags = []string{"TagA", "TagB"}[i%2]
+	}
+	p.send("sync", messages)
+	eventually(t, "the second topic", func() bool { return got.different() == 15 })
+	got.call(nil, "unsubscribe", first)
+	admin := j.startAdmin()
+	eventually(t, "the Broker's knowledge", func() bool {
+		var connection struct {
+			SubscriptionTable map[string]struct{ SubString string }
+		}
+		admin.call(&connection, "examineConsumerConnectionInfo", group)
+		_, known := connection.SubscriptionTable[first]
+		return !known && connection.SubscriptionTable[second].SubString == "TagB"
+	})
+}
+
+// The trace of a message tells its sending and its consumption; the releases from 5.x on switch it on by a property.
+func TestMessageTrace(t *testing.T) {
+	each(t, releases[1:], func(t *testing.T, j *client) {
+		topic, trace := j.newTopic(1), j.newTopic(1)
+		set := fields{"enableTrace": true, "traceTopic": trace}
+		sent := j.startProducer(set).send("sync", newMessages(topic, 0, 1))[0]
+		got := j.startConsumer(j.unique("group"), topic, options{set: set})
+		eventually(t, "the message", func() bool { return got.different() == 1 })
+		eventually(t, "its story", func() bool {
+			var told strings.Builder
+			for _, r := range j.stored(trace, 1) {
+				keys, _ := r.Property("KEYS")
+				require.Contains(t, keys, sent.MsgID)
+				told.Write(r.Body)
+			}
+			story := told.String()
+			return strings.Contains(story, "Pub\x01") && strings.Contains(story, "SubBefore\x01") && strings.Contains(story, "SubAfter\x01")
+		})
 	})
 }

@@ -203,6 +203,48 @@ func TestSendLarge(t *testing.T) {
 	})
 }
 
+// The releases from 5.x on choose between three compressions; the bits that name one are the sender's business alone.
+func TestSendCompressed(t *testing.T) {
+	each(t, forms[1:], func(t *testing.T, j *client) {
+		topic := j.newTopic(1)
+		var messages []message
+		for i, kind := range []string{"LZ4", "ZSTD", "ZLIB"} {
+			m := newMessage(topic, i)
+			m.Body = bytes.Repeat([]byte(kind), 10_000)
+			messages = append(messages, m)
+			j.startProducer(fields{"compressType": kind}).send("sync", []message{m})
+		}
+		for i, r := range j.stored(topic, len(messages)) {
+			require.EqualValues(t, i+1, r.SysFlag>>8&7)
+			require.Less(t, len(r.Body), 4096)
+		}
+		got := j.startConsumer(j.unique("group"), topic, options{})
+		eventually(t, "all messages", func() bool { return got.different() == len(messages) })
+		for _, m := range got.all() {
+			requireSame(t, messages[m.QueueOffset], m)
+		}
+	})
+}
+
+// The releases from 5.x on can gather single messages into batches by themselves.
+func TestSendGathered(t *testing.T) {
+	each(t, forms[1:], func(t *testing.T, j *client) {
+		const count = 100
+		topic, p := j.newTopic(1), j.startProducer(fields{"autoBatch": true})
+		messages := newMessages(topic, 0, count)
+		byID := map[string]int{}
+		for i, r := range p.send("async", messages) {
+			byID[r.MsgID] = i
+		}
+		require.Len(t, byID, count)
+		for _, r := range j.stored(topic, count) {
+			id, _ := r.Property("UNIQ_KEY")
+			require.Equal(t, string(messages[byID[id]].Body), string(r.Body))
+		}
+		j.mustHoldOnce(topic, count)
+	})
+}
+
 // The first send to a topic that nobody has made creates it.
 func TestSendCreatesTopic(t *testing.T) {
 	each(t, releases, func(t *testing.T, j *client) {
@@ -213,6 +255,44 @@ func TestSendCreatesTopic(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 4, queues, "what the client asks for")
 		j.mustHoldOnce(topic, 10)
+	})
+}
+
+// Programs make topics by their producer, too.
+func TestCreateTopic(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		topic, p := j.unique("topic"), j.startProducer(nil)
+		args := []any{"TBW102", topic, 3}
+		if j.version != "4.9.8" {
+			args = append(args, map[string]string{})
+		}
+		p.call(nil, "createTopic", args...)
+		require.NoError(t, j.c.WaitRoute(topic))
+		queues, err := j.c.Queues(topic)
+		require.NoError(t, err)
+		require.EqualValues(t, 3, queues)
+	})
+}
+
+// A client with a namespace has topics and groups of its own: their names carry it on the wire, and nowhere else.
+func TestNamespace(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		const count, space = 20, "space"
+		topic, group := j.unique("topic"), j.unique("group")
+		require.NoError(t, j.c.CreateTopic(space+"%"+topic, 2))
+		p := j.startProducer(fields{"namespace": space})
+		got := j.startConsumer(group, topic, options{listener: fields{"refuse": 1}, set: fields{"namespace": space}})
+		messages := newMessages(topic, 0, count)
+		byID := map[string]int{}
+		for i, r := range p.send("sync", messages) {
+			byID[r.MsgID] = i
+		}
+		eventually(t, "every message twice", func() bool { return len(got.all()) == 2*count })
+		for _, m := range got.all() {
+			requireSame(t, messages[byID[m.MsgID]], m)
+		}
+		j.mustHoldOnce(space+"%"+topic, count)
+		j.mustHoldOnce("%RETRY%"+space+"%"+group, count)
 	})
 }
 
