@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shortcuts for the hand. What each part does stands in bin/test, and `sh bin/test` is what decides.
-.PHONY: all unit race fuzz conformance crash bench bench-send bench-vs-java lint
+.PHONY: all unit race fuzz conformance compatibility crash bench bench-send bench-vs-java lint
 FUZZTIME ?= 10m
 LINT_VERSION = v2.15.0
 LINT = build/tools/$(LINT_VERSION)/golangci-lint
@@ -10,6 +10,10 @@ all:
 
 unit race crash conformance:
 	sh bin/test $@
+
+# docs/compatibility.md, from a run of all conformance tests.
+compatibility:
+	COMPATIBILITY=write sh bin/test conformance
 
 fuzz:
 	FUZZTIME=$(FUZZTIME) sh bin/test fuzz

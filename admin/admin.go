@@ -129,6 +129,15 @@ func (t *tool) list() {
 	t.printf("\nSee 'mqadmin help <command>' for more information on a specific command.\n")
 }
 
+// Names lists all commands of upstream, in upstream's order.
+func Names() []string {
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.name
+	}
+	return names
+}
+
 func find(name string) *command {
 	for _, c := range commands {
 		if strings.EqualFold(c.name, name) {

@@ -27,7 +27,8 @@ const (
 type Entry struct {
 	Table, Row, Column string
 	Verdict            string // Passed, Failed, LeftOut, or a test's own word such as "same"
-	Ledger             string `json:",omitempty"` // the ledger line that allows a weaker verdict
+	Ledger             string `json:",omitempty"` // the ledger lines that allow a weaker verdict, with commas between
+	Note               string `json:",omitempty"` // why there is no better verdict, where no line of the ledger says so
 }
 
 // The verdicts that a test's own end gives.
@@ -35,6 +36,15 @@ const (
 	Passed  = "passed"
 	Failed  = "failed"
 	LeftOut = "left out"
+)
+
+// The verdicts of comparisons with the original.
+const (
+	Same         = "same"
+	Differs      = "differs" // as the ledger says
+	PartlyServed = "partly served"
+	NotServed    = "not served"
+	NotCompared  = "not compared"
 )
 
 var mu sync.Mutex
