@@ -86,6 +86,7 @@ func (b *Broker) diskUsage(dir string) (ratio, capacity string) {
 func (b *Broker) runtimeRates() map[string]string {
 	s := b.stats
 	putYesterday, putToday, getYesterday, getToday := s.Mornings()
+	userPuts, userGets := s.UserTotals() // Java leaves its own topics out of the days' totals
 	puts, bytes := s.PutMessages.Total(), s.PutBytes.Total()
 	average := 0.0
 	if puts > 0 {
@@ -95,10 +96,10 @@ func (b *Broker) runtimeRates() map[string]string {
 	return map[string]string{
 		"msgPutTotalYesterdayMorning": decimal(putYesterday),
 		"msgPutTotalTodayMorning":     decimal(putToday),
-		"msgPutTotalTodayNow":         decimal(puts),
+		"msgPutTotalTodayNow":         decimal(userPuts),
 		"msgGetTotalYesterdayMorning": decimal(getYesterday),
 		"msgGetTotalTodayMorning":     decimal(getToday),
-		"msgGetTotalTodayNow":         decimal(s.GetMessages.Total()),
+		"msgGetTotalTodayNow":         decimal(userGets),
 		"putTps":                      rates(s.PutMessages),
 		"getFoundTps":                 rates(s.GetFound),
 		"getMissTps":                  rates(s.GetMiss),

@@ -118,7 +118,7 @@ func New(cfg Config, deps Deps) (*Broker, error) {
 	b.bootMs = b.nowMs()
 
 	b.ownProps = brokerProps(&cfg)
-	b.stats = stats.New(b.clock)
+	b.stats = stats.New(b.clock, b.isSystemTopic)
 	b.uniq = newUniqIDs(b.storeHost.Addr(), deps.Host.PID, b.rand.Uint32(), b.clock)
 	b.parked = longpoll.New(b.clock, int(cfg.PullThreadPoolQueueCapacity))
 	b.newTables(&cfg)

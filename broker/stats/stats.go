@@ -24,7 +24,8 @@ const (
 
 // Meter is a counter with the samples of its recent past.
 type Meter struct {
-	total atomic.Int64
+	total  atomic.Int64
+	system bool // of a topic that belongs to the broker
 
 	mu      sync.Mutex
 	samples []sample // a ring
@@ -79,6 +80,8 @@ type item struct{ topic, group string }
 // meters are made as they are needed. (Not a sync.Map: its keys are boxed, one
 // allocation for every message.)
 type meters struct {
+	system func(topic string) bool
+
 	mu sync.RWMutex
 	m  map[item]*Meter
 }
@@ -94,6 +97,7 @@ func (t *meters) of(key item) *Meter {
 	defer t.mu.Unlock()
 	if m = t.m[key]; m == nil {
 		m = newMeter(itemSpan)
+		m.system = t.system(key.topic)
 		t.m[key] = m
 	}
 	return m
@@ -135,21 +139,23 @@ type Stats struct {
 	gets  meters
 	backs meters
 
+	systemPuts, systemGets atomic.Int64 // the part of the messages that are the broker's own
+
 	mu        sync.Mutex
 	day       int64 // number of the local day that the morning totals belong to
 	yesterday [2]int64
 	today     [2]int64 // totals of puts and gets at the last midnight
 }
 
-// New returns counters at zero.
-func New(clock clockwork.Clock) *Stats {
+// New returns counters at zero. A system topic belongs to the broker.
+func New(clock clockwork.Clock, system func(topic string) bool) *Stats {
 	s := &Stats{clock: clock, day: localDay(clock.Now())}
 	for _, m := range []**Meter{&s.PutMessages, &s.PutBytes, &s.PutFailed, &s.GetFound, &s.GetMiss, &s.GetMessages, &s.GetBytes} {
 		*m = newMeter(totalSpan)
 		(*m).sampleAt(clock.Now().UnixMilli())
 	}
 	for _, t := range []*meters{&s.puts, &s.gets, &s.backs} {
-		t.m = map[item]*Meter{}
+		t.system, t.m = system, map[item]*Meter{}
 	}
 	return s
 }
@@ -162,7 +168,11 @@ func (s *Stats) totals() []*Meter {
 func (s *Stats) Put(topic string, messages, bytes int64) {
 	s.PutMessages.Add(messages)
 	s.PutBytes.Add(bytes)
-	s.puts.of(item{topic: topic}).Add(messages)
+	m := s.puts.of(item{topic: topic})
+	m.Add(messages)
+	if m.system {
+		s.systemPuts.Add(messages)
+	}
 }
 
 // Get counts messages handed to a group.
@@ -170,7 +180,16 @@ func (s *Stats) Get(topic, group string, messages, bytes int64) {
 	s.GetFound.Add(1)
 	s.GetMessages.Add(messages)
 	s.GetBytes.Add(bytes)
-	s.gets.of(item{topic: topic, group: group}).Add(messages)
+	m := s.gets.of(item{topic: topic, group: group})
+	m.Add(messages)
+	if m.system {
+		s.systemGets.Add(messages)
+	}
+}
+
+// UserTotals are the messages put and got of topics that are not the broker's own.
+func (s *Stats) UserTotals() (puts, gets int64) {
+	return s.PutMessages.Total() - s.systemPuts.Load(), s.GetMessages.Total() - s.systemGets.Load()
 }
 
 // Miss counts a pull that found nothing.
@@ -196,7 +215,7 @@ func (s *Stats) Forget(topic string) {
 	s.backs.forget(topic)
 }
 
-// Mornings are the totals of messages put and got at the last two midnights.
+// Mornings are the UserTotals at the last two midnights.
 func (s *Stats) Mornings() (putYesterday, putToday, getYesterday, getToday int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -240,7 +259,7 @@ func (s *Stats) turnDay(now time.Time) {
 		return
 	}
 	s.day, s.yesterday = day, s.today
-	s.today = [2]int64{s.PutMessages.Total(), s.GetMessages.Total()}
+	s.today[0], s.today[1] = s.UserTotals()
 }
 
 func localDay(t time.Time) int64 {

@@ -17,7 +17,7 @@ func TestMain(m *testing.M) { testkit.Main(m) }
 
 func TestRatesAndMornings(t *testing.T) {
 	clock := clockwork.NewFakeClockAt(time.Date(2024, 1, 1, 23, 59, 0, 0, time.Local))
-	s := New(clock)
+	s := New(clock, func(topic string) bool { return topic == "system" })
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -49,6 +49,12 @@ func TestRatesAndMornings(t *testing.T) {
 	for range 20 {
 		tick()
 	}
+	puts, gets := s.UserTotals()
+	s.Put("system", 7, 70)
+	s.Get("system", "G", 7, 70)
+	putsNow, getsNow := s.UserTotals()
+	require.Equal(t, []int64{puts, gets}, []int64{putsNow, getsNow}, "the broker's own messages count for nobody")
+	require.EqualValues(t, 157, s.PutMessages.Total())
 	_, today, _, getToday := s.Mornings()
 	require.EqualValues(t, []int64{150, 60}, []int64{today, getToday})
 	s.Forget("T")
