@@ -45,12 +45,19 @@ func testConfig() Config {
 
 func newBroker(t testing.TB, disk vfs.FS, clock clockwork.Clock, change func(*Config)) *liveBroker {
 	t.Helper()
+	network := new(remotingtest.Network)
+	return startBroker(t, network, Deps{FS: disk, Clock: clock, Listen: network.Listen, Dial: network.Dial}, change)
+}
+
+// startBroker runs a broker in a world of the caller's.
+func startBroker(t testing.TB, network *remotingtest.Network, deps Deps, change func(*Config)) *liveBroker {
+	t.Helper()
 	cfg := testConfig()
 	if change != nil {
 		change(&cfg)
 	}
-	l := &liveBroker{t: t, network: new(remotingtest.Network)}
-	b, err := New(cfg, Deps{FS: disk, Clock: clock, Listen: l.network.Listen, Dial: l.network.Dial})
+	l := &liveBroker{t: t, network: network}
+	b, err := New(cfg, deps)
 	require.NoError(t, err)
 	l.Broker = b
 	ctx, cancel := context.WithCancel(context.Background())

@@ -38,7 +38,7 @@ func (b *Broker) send(ctx context.Context, c *remoting.Call, h *protocol.SendHea
 		return nil, err
 	}
 	topic, known := b.topics.Get(h.Topic)
-	if !known || message.IsRetryTopic(h.Topic) {
+	if !known || message.IsRetryTopic(h.Topic) || b.store.MayWait(storedBytes(c, h)) {
 		return nil, remoting.Detach(func() (any, error) {
 			topic, err := b.topicForSend(cfg, h)
 			if err != nil {
@@ -48,6 +48,17 @@ func (b *Broker) send(ctx context.Context, c *remoting.Call, h *protocol.SendHea
 		})
 	}
 	return b.sendTo(ctx, c, cfg, h, topic)
+}
+
+// storedBytes is about as much as the store will write besides the heads of records. Messages of a batch grow more than
+// others, each getting its topic and the broker's properties.
+func storedBytes(c *remoting.Call, h *protocol.SendHeader) int {
+	const growth = 16
+	n := len(c.Request().Body) + len(h.Properties)
+	if h.Batch {
+		n *= growth
+	}
+	return n
 }
 
 // checkSend is the refusals that need no topic.

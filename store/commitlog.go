@@ -176,6 +176,17 @@ func (l *commitLog) grow(base int64) (*segment, error) {
 	return s, nil
 }
 
+// mayWait says whether an append of n bytes may have to wait for the disk: it would begin the next file before the name
+// of this one is durable.
+func (l *commitLog) mayWait(n int64) bool {
+	segs := l.segments()
+	if len(segs) == 0 {
+		return false
+	}
+	last := segs[len(segs)-1]
+	return !last.named.Load() && l.appended.Load()+n+message.FillerBytes > last.base+last.size
+}
+
 // settle makes a new file's name and size durable; mostly the flusher has done
 // so long before the next file is made.
 func (l *commitLog) settle(s *segment) error {
