@@ -205,15 +205,20 @@ func (c *comparison) remark(j, o *string, maskJava, maskOurs func(string) string
 
 func (c *comparison) fields(j, o *Answer, maskJava, maskOurs func(string) string) {
 	if (j.Fields == nil) != (o.Fields == nil) {
-		c.same(Presence, "ext", fmt.Sprint(j.Fields), fmt.Sprint(o.Fields))
-		if j.Fields == nil || o.Fields == nil {
-			return
-		}
+		c.same(Presence, "ext", describeFields(j.Fields), describeFields(o.Fields))
+		return
 	}
 	java, ours := fieldNode(j.Fields), fieldNode(o.Fields)
 	java.mask(maskJava)
 	ours.mask(maskOurs)
 	c.nodes("ext", java, ours)
+}
+
+func describeFields(fields []KV) string {
+	if fields == nil {
+		return "none"
+	}
+	return fmt.Sprint(fields)
 }
 
 func fieldNode(fields []KV) *node {

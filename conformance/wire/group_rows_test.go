@@ -36,7 +36,7 @@ var groupRows = []*family{
 			{rows: `^(group|topic) empty$`, Allowance: Allowance{Differs, "forbidden-names", ""}, ours: protocol.InvalidParameter},
 		},
 	},
-	{code: protocol.GetBrokerConsumeStats, to: toBroker, prepare: twoConsumed, hidden: `consumeStatsList`, varies: `total|brokerAddr`, params: []param{boolean("isOrder", "false")}},
+	{code: protocol.GetBrokerConsumeStats, to: toBroker, prepare: twoConsumed, hidden: `consumeStatsList`, varies: `total|brokerAddr`, params: []param{{"isOrder", "none", "false"}}},
 	{code: protocol.GetProducerConnectionList, to: toBroker, prepare: twoConsumed, params: []param{text("producerGroup", "{group}")}},
 	{code: protocol.GetAllProducerInfo, to: toBroker, prepare: twoConsumed, own: `data$`},
 	{code: protocol.QueryTopicConsumeByWho, to: toBroker, prepare: twoConsumed, params: []param{text("topic", "{topic}")}},
