@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rocketd/protocol/message"
+	"rocketd/store/vfs"
 )
 
 // gatherTime is how long the dispatcher lets work gather; at 50,000 messages a
@@ -155,7 +156,7 @@ func (s *Store) indexUpTo(target int64) error {
 		return nil
 	}
 	s.index.begin()
-	err := s.walk(from, target, func(v *message.View) error { return s.index.add(v) })
+	err := vfs.Guard(func() error { return s.walk(from, target, func(v *message.View) error { return s.index.add(v) }) })
 	if ferr := s.index.end(); err == nil {
 		err = ferr
 	}

@@ -94,15 +94,28 @@ func (s *Store) runFlusher(ctx context.Context) error {
 				err = s.queues.opened.sweep()
 			}
 		}
-		if err != nil {
-			return err
-		}
+		s.tellFlush(err)
 		if now := s.config(); now != cfg {
 			cfg = now
 			logTick.Reset(ms(cfg.FlushIntervalCommitLog))
 			queueTick.Reset(ms(cfg.FlushIntervalConsumeQueue))
 		}
 	}
+}
+
+// tellFlush says when flushing begins to fail and when it works again. The
+// process goes on: what is stored can be read, and a failed sync lets no message
+// in (fail).
+func (s *Store) tellFlush(err error) {
+	if was := s.flushFails; (err != nil) == was {
+		return
+	}
+	s.flushFails = err != nil
+	if err != nil {
+		s.deps.Log.Error().Err(err).Msg("flush failed")
+		return
+	}
+	s.deps.Log.Info().Msg("flush works again")
 }
 
 func (s *Store) unflushed() int64 { return s.log.appended.Load() - s.log.flushed.Load() }
@@ -168,12 +181,6 @@ func (s *Store) flushQueues(leastBytes int64) error {
 	if err == nil && s.index != nil && all {
 		err = s.index.sync()
 	}
-	if err == nil && list != nil {
-		// No power loss may take a record that the list has units of.
-		if err = s.flushLog(); err == nil {
-			err = s.saveList(list, forgotten)
-		}
-	}
 	if err != nil {
 		err = fmt.Errorf("consume queue flush: %w", err)
 		s.fail(err)
@@ -182,7 +189,14 @@ func (s *Store) flushQueues(leastBytes int64) error {
 	if all {
 		s.check.setLogics(doneMs)
 	}
-	return nil
+	if list == nil {
+		return nil
+	}
+	// No power loss may take a record that the list has units of.
+	if err := s.flushLog(); err != nil {
+		return err
+	}
+	return s.saveList(list, forgotten) // a list that is not written is no failure of the store
 }
 
 // takeUnsynced returns what is to be synced, and whether that is all. Under the

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"rocketd/protocol/message"
+	"rocketd/store/vfs"
 )
 
 // GetStatus is the outcome of a Get.
@@ -145,7 +146,7 @@ func (s *Store) Get(r GetRequest) (*Batch, error) {
 	case r.Offset > b.MaxOffset:
 		b.Status, b.NextOffset = OffsetOverflowBadly, s.corrected(r.Offset, b.MaxOffset)
 	default:
-		if err := s.collect(q, &r, b); err != nil {
+		if err := vfs.Guard(func() error { return s.collect(q, &r, b) }); err != nil {
 			b.Release()
 			return nil, err
 		}
@@ -326,6 +327,15 @@ func (s *Store) Record(phyOffset int64) ([]byte, error) {
 	if s.closed.Load() {
 		return nil, ErrClosed
 	}
+	var rec []byte
+	err := vfs.Guard(func() (err error) {
+		rec, err = s.record(phyOffset)
+		return err
+	})
+	return rec, err
+}
+
+func (s *Store) record(phyOffset int64) ([]byte, error) {
 	head, seg := s.log.slice(phyOffset, message.MinRecordBytes)
 	if seg == nil {
 		return nil, ErrNotFound

@@ -40,6 +40,10 @@ type keyIndex struct {
 	files  []*indexFile // ascending by time
 	fullMs int64        // under the dispatch lock: end time of the newest full and synced file
 	key    []byte       // dispatcher only: scratch
+	part   struct {     // dispatcher only: the record whose keys are being entered
+		phyOffset int64
+		keys      int // that are
+	}
 }
 
 func newKeyIndex(fsys vfs.FS, dir string, cfg *Config, now func() time.Time) *keyIndex {
@@ -215,16 +219,28 @@ func (x *keyIndex) end() error {
 }
 
 // add enters the keys of one record. Records that are known already are passed
-// over, so dispatching a range twice does no harm.
+// over, so dispatching a range twice does no harm; of one that an error cut
+// short, the keys that it lacks are entered.
 func (x *keyIndex) add(v *message.View) error {
 	h := x.last()
 	known := h.count > 1 || h.endPhy > 0
-	if known && v.PhyOffset <= h.endPhy || message.TranType(v.SysFlag) == message.TranRollback {
+	if known && v.PhyOffset <= h.endPhy && (x.part.keys == 0 || v.PhyOffset != x.part.phyOffset) || message.TranType(v.SysFlag) == message.TranRollback {
+		return nil
+	}
+	done := 0
+	enter := func(key string) error {
+		if done++; done <= x.part.keys && v.PhyOffset == x.part.phyOffset {
+			return nil
+		}
+		if err := x.enter(v, key); err != nil {
+			return err
+		}
+		x.part.phyOffset, x.part.keys = v.PhyOffset, done
 		return nil
 	}
 	props := unsafeString(v.Properties)
 	if uniq, ok := message.Property(props, message.PropUniqKey); ok {
-		if err := x.enter(v, uniq); err != nil {
+		if err := enter(uniq); err != nil {
 			return err
 		}
 	}
@@ -233,14 +249,17 @@ func (x *keyIndex) add(v *message.View) error {
 		var one string
 		one, keys, _ = strings.Cut(keys, message.KeySeparator)
 		if one != "" {
-			if err := x.enter(v, one); err != nil {
+			if err := enter(one); err != nil {
 				return err
 			}
 		}
 	}
 	if tags, _ := message.Property(props, message.PropTags); tags != "" {
-		return x.enter(v, TagKeyPrefix+tags)
+		if err := enter(TagKeyPrefix + tags); err != nil {
+			return err
+		}
 	}
+	x.part.keys = 0
 	return nil
 }
 
@@ -257,8 +276,7 @@ func (x *keyIndex) enter(v *message.View, key string) error {
 		n = len(x.files)
 	}
 	x.key = append(append(append(x.key[:0], v.Topic...), '#'), key...)
-	x.files[n-1].add(keyHash(unsafeString(x.key)), v.PhyOffset, v.StoreTimestampMs)
-	return nil
+	return x.files[n-1].add(keyHash(unsafeString(x.key)), v.PhyOffset, v.StoreTimestampMs)
 }
 
 // keyHash is Java's: the absolute value of the string's hash, 0 for the one

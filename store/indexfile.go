@@ -106,7 +106,9 @@ func createIndexFile(fsys vfs.FS, name string, g indexGeometry, prev indexHeader
 		return nil, err
 	}
 	f.h = indexHeader{endMs: prev.endMs, endPhy: prev.endPhy, count: 1}
-	f.putHeader()
+	if err := f.putHeader(); err != nil {
+		return nil, errors.Join(err, f.close(), fsys.Remove(name))
+	}
 	return f, nil
 }
 
@@ -148,7 +150,7 @@ func (f *indexFile) slot(hash int32) (at int64, id int32) {
 }
 
 // add enters one key. The caller sees to it that the file is not full.
-func (f *indexFile) add(hash int32, phyOffset, storeMs int64) {
+func (f *indexFile) add(hash int32, phyOffset, storeMs int64) error {
 	at, prev := f.slot(hash)
 	var seconds int64
 	if f.h.beginMs > 0 {
@@ -159,7 +161,10 @@ func (f *indexFile) add(hash int32, phyOffset, storeMs int64) {
 	}
 	f.run = indexEntry{hash, phyOffset, int32(seconds), prev}.append(f.run)
 	binary.BigEndian.PutUint32(f.id[:], uint32(f.h.count))
-	f.m.Store(at, f.id[:])
+	if err := f.m.Store(at, f.id[:]); err != nil {
+		f.run = f.run[:len(f.run)-indexEntryBytes]
+		return err
+	}
 	if f.h.count <= 1 {
 		f.h.beginPhy, f.h.beginMs = phyOffset, storeMs
 	}
@@ -168,6 +173,7 @@ func (f *indexFile) add(hash int32, phyOffset, storeMs int64) {
 	}
 	f.h.count++
 	f.h.endPhy, f.h.endMs = phyOffset, storeMs
+	return nil
 }
 
 // writeRun puts the gathered entries and the header into the file. On an error
@@ -180,15 +186,14 @@ func (f *indexFile) writeRun() error {
 		return err
 	}
 	f.run = f.run[:0]
-	f.putHeader()
-	return nil
+	return f.putHeader()
 }
 
-func (f *indexFile) putHeader() {
+func (f *indexFile) putHeader() error {
 	var b [indexHeaderBytes]byte
 	f.h.put(b[:])
-	f.m.Store(0, b[:])
 	f.dirt = true
+	return f.m.Store(0, b[:])
 }
 
 func (f *indexFile) sync() error {

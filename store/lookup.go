@@ -64,7 +64,12 @@ func (s *Store) storeTimeAt(phyOffset int64) (int64, bool) {
 		return 0, false
 	}
 	defer seg.unpin()
-	return message.RecordStoreTimestamp(head), true
+	var storeMs int64
+	err := vfs.Guard(func() error {
+		storeMs = message.RecordStoreTimestamp(head)
+		return nil
+	})
+	return storeMs, err == nil
 }
 
 // EarliestStoreTime is the store time of the oldest record, -1 without one.

@@ -70,9 +70,14 @@ func (l *queueList) encode() ([]byte, uint64) {
 		text(f.name)
 		b = be.AppendUint64(b, uint64(f.endPhy))
 	}
+	return seal(b)
+}
+
+// seal puts magic and checksum into the room before a list.
+func seal(b []byte) ([]byte, uint64) {
 	copy(b, listMagic)
 	id := crc64.Checksum(b[16:], crcECMA)
-	be.PutUint64(b[8:], id)
+	binary.BigEndian.PutUint64(b[8:], id)
 	return b, id
 }
 

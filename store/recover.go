@@ -220,7 +220,12 @@ func (r *recovery) run() error {
 	if err := r.settleIndex(); err != nil {
 		return err
 	}
-	end, stop, err := r.scan()
+	var end int64
+	var stop error
+	err := vfs.Guard(func() (err error) {
+		end, stop, err = r.scan()
+		return err
+	})
 	if errors.Is(err, errGap) {
 		if err := r.again(segs[0].base); err != nil {
 			return err

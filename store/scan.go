@@ -142,6 +142,11 @@ func (r *recovery) enqueue(v *message.View) error {
 		return nil
 	}
 	n, u := v.QueueOffset, r.s.unitOf(v)
+	if n < 0 || n > maxQueueOffset || r.whole && q.touched >= 0 && n-q.next > maxGapUnits {
+		r.s.deps.Log.Warn().Str("queue", q.files.dir).Int64("queueOffset", n).Int64("offset", v.PhyOffset).
+			Msg("a record's place in its queue cannot be right; it is in no queue")
+		return nil
+	}
 	if q.touched > n {
 		if err := r.shorten(q, n); err != nil {
 			return err
@@ -224,6 +229,12 @@ func (r *recovery) unitAt(q *queue, n int64) unit {
 	run.base, run.n = n, got
 	return run.units[0]
 }
+
+const (
+	maxQueueOffset = 1 << 56
+	// maxGapUnits is how many records a queue may lack between two that are there.
+	maxGapUnits = 1 << 20
+)
 
 // bridge makes a queue reach an offset that the log continues at, when what is
 // between is in no file any more.

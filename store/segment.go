@@ -92,8 +92,7 @@ func (s *segment) write(pos int64, b []byte) error {
 		_, err := s.file.WriteAt(b, pos)
 		return err
 	}
-	s.m.Store(pos, b)
-	return nil
+	return s.m.Store(pos, b)
 }
 
 // pin keeps the mapping alive until unpin; false when it is gone already.

@@ -98,6 +98,7 @@ type Store struct {
 	cleanedBelow int64 // housekeeper only: queues and index have nothing of the log below
 	startMs      int64
 
+	flushFails bool        // flusher only
 	distrusted atomic.Bool // a queue has a wrong unit, and the mark says so
 
 	dirty   []*queue     // under the append lock: queues with units to write

@@ -71,6 +71,9 @@ func (f *file) load(decode func(text []byte) error) error {
 // errEmptyFile is what a crash leaves of a file that was being created.
 var errEmptyFile = errors.New("file is empty")
 
+// errNoObject is for a file that is perhaps JSON, but no table.
+var errNoObject = errors.New("the file is no JSON object")
+
 func (f *file) loadFrom(path string, decode func(text []byte) error) error {
 	info, err := f.fs.Stat(path)
 	switch {
@@ -84,6 +87,9 @@ func (f *file) loadFrom(path string, decode func(text []byte) error) error {
 	text, err := vfs.ReadFile(f.fs, path)
 	if err != nil {
 		return err
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return errNoObject
 	}
 	return decode(text)
 }

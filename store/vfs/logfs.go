@@ -116,7 +116,7 @@ type logMapping struct {
 	f *logFile
 }
 
-func (m *logMapping) Store(off int64, b []byte) {
+func (m *logMapping) Store(off int64, b []byte) error {
 	m.f.l.record("store %s %d+%d", m.f.name, off, len(b))
-	m.Mapping.Store(off, b)
+	return m.Mapping.Store(off, b)
 }

@@ -218,9 +218,13 @@ type memMapping struct {
 
 func (m *memMapping) Bytes() []byte { return m.b }
 
-// Store panics where the real disk might kill the process: over a hole. A fault of the kind "store" is only a look: there is no error to return.
-func (m *memMapping) Store(off int64, b []byte) {
-	_ = m.f.m.may(Op{Kind: "store", Name: m.f.name, Off: off, N: int64(len(b))})
+// Store panics where the real disk might kill the process: over a hole. When the
+// operation is to fail it stores the first half.
+func (m *memMapping) Store(off int64, b []byte) error {
+	fault := m.f.m.may(Op{Kind: "store", Name: m.f.name, Off: off, N: int64(len(b))})
+	if fault != nil {
+		b = b[:len(b)/2]
+	}
 	m.f.m.mu.Lock()
 	defer m.f.m.mu.Unlock()
 	if !m.writable || m.closed || off+int64(len(b)) > m.size {
@@ -232,6 +236,7 @@ func (m *memMapping) Store(off int64, b []byte) {
 		}
 	}
 	m.f.n.write(off, b)
+	return fault
 }
 
 func (m *memMapping) Close() error {

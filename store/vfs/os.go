@@ -221,11 +221,14 @@ func (f *osFile) Map(size int64, writable bool) (Mapping, error) {
 
 func (m *osMapping) Bytes() []byte { return m.b }
 
-func (m *osMapping) Store(off int64, b []byte) {
+func (m *osMapping) Store(off int64, b []byte) error {
 	if !m.writable {
 		panic("vfs: store through a read-only mapping")
 	}
-	copy(m.b[off:off+int64(len(b))], b)
+	return Guard(func() error {
+		copy(m.b[off:off+int64(len(b))], b)
+		return nil
+	})
 }
 
 func (m *osMapping) Close() error {

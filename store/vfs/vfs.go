@@ -90,8 +90,8 @@ type Mapping interface {
 	// Bytes is the file's contents, to be read only.
 	Bytes() []byte
 	// Store copies b to off. The range must be allocated: a store over a hole
-	// on a full disk would kill the process.
-	Store(off int64, b []byte)
+	// on a full disk would kill the process. A disk that has gone is an error.
+	Store(off int64, b []byte) error
 	Close() error
 }
 
