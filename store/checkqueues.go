@@ -167,7 +167,7 @@ func (c *checker) queueDirs(dir string) (keys []queueKey) {
 // checkBeyond looks at the units before the first record that the log has, and
 // behind the last.
 func (c *checker) checkBeyond(q *checkedQueue) error {
-	first, end, err := q.files.bounds()
+	first, end, _, err := q.files.bounds()
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (c *checker) checkExts() error {
 }
 
 func (c *checker) checkExt(f *queueFiles, x *queueExt) error {
-	first, end, err := f.bounds()
+	first, end, _, err := f.bounds()
 	if err != nil {
 		return err
 	}

@@ -57,7 +57,7 @@ func (c *checker) dumpAll(w io.Writer) error {
 		if q.files == nil {
 			continue
 		}
-		first, end, err := q.files.bounds()
+		first, end, _, err := q.files.bounds()
 		if err := errors.Join(err, q.files.close()); err != nil {
 			return err
 		}

@@ -256,35 +256,59 @@ func writeBlanks(file vfs.File, n int64) error {
 	return nil
 }
 
-// bounds looks for the first and the end offset of what the files hold. Units
-// are written in order, so the end is found by bisection; a power loss may
-// leave holes, and then it is the end of some run that is not before the last
-// durable unit.
-func (f *queueFiles) bounds() (first, end int64, err error) {
+// boundsUnits is how much of a file is read at once to find its end.
+const boundsUnits = 256
+
+// bounds looks for the first and the end offset of what the files hold, and for
+// the last unit. Units are written in order, so the end is found by bisection; a
+// power loss may leave holes, and then it is the end of some run that is not
+// before the last durable unit.
+func (f *queueFiles) bounds() (first, end int64, last unit, err error) {
 	list := *f.list.Load()
 	if len(list) == 0 {
-		return 0, 0, nil
+		return 0, 0, unit{}, nil
 	}
-	var one [1]unit
-	var raw [unitBytes]byte
 	for i := len(list) - 1; i >= 0; i-- {
 		base := list[i].base / unitBytes
-		n := sort.Search(int(f.size/unitBytes), func(k int) bool {
-			got, rerr := f.read(base+int64(k), one[:], raw[:])
-			if rerr != nil {
-				err = rerr
-			}
-			return got == 0 || !one[0].valid()
-		})
-		if err != nil {
-			return 0, 0, err
+		var n int
+		if n, last, err = f.written(base); err != nil {
+			return 0, 0, unit{}, err
 		}
 		if n > 0 || i == 0 {
 			end = base + int64(n)
 			break
 		}
 	}
-	return list[0].base / unitBytes, end, nil
+	return list[0].base / unitBytes, end, last, nil
+}
+
+// written is how many units the file that begins at an offset has, and the last
+// of them. Most files are young: their end is in the first piece.
+func (f *queueFiles) written(base int64) (n int, last unit, err error) {
+	var piece [boundsUnits]unit
+	var raw [boundsUnits * unitBytes]byte
+	got, err := f.read(base, piece[:], raw[:])
+	if err != nil {
+		return 0, unit{}, err
+	}
+	for n < got && piece[n].valid() {
+		last = piece[n]
+		n++
+	}
+	if n < got || got < boundsUnits {
+		return n, last, nil
+	}
+	n += sort.Search(int(f.size/unitBytes)-n, func(k int) bool {
+		got, rerr := f.read(base+int64(n+k), piece[:1], raw[:])
+		if rerr != nil {
+			err = rerr
+		}
+		return got == 0 || !piece[0].valid()
+	})
+	if got, rerr := f.read(base+int64(n-1), piece[:1], raw[:]); rerr != nil || got == 0 {
+		err = errors.Join(err, rerr)
+	}
+	return n, piece[0], err
 }
 
 // truncate removes what is at and after an offset: later files go, the rest of

@@ -97,12 +97,13 @@ type queueDir struct {
 	files []offsetFile
 }
 
-// load opens the queues that the directory has. whole says that some of their
-// files were wrong and have been removed, so that the whole log must be read.
-func (t *queueTable) load(durable bool, repaired repairs, working func(done int)) (whole bool, err error) {
+// load opens the queues that the directory has, and returns the newest unit of
+// all. whole says that some of their files were wrong and have been removed, so
+// that the whole log must be read.
+func (t *queueTable) load(durable bool, repaired repairs, working func(done int)) (newest unit, whole bool, err error) {
 	dirs, err := t.list(repaired, working)
 	if err != nil {
-		return false, err
+		return newest, false, err
 	}
 	if size := usualFileSize(dirs, t.fileSize); size != t.fileSize {
 		repaired(t.dir, fmt.Sprintf("queue files have %d bytes, not mappedFileSizeConsumeQueue=%d; that is kept", size, t.fileSize))
@@ -116,26 +117,41 @@ func (t *queueTable) load(durable bool, repaired repairs, working func(done int)
 			whole = true
 			repaired(bad[j].name(), "the file cannot be right and is removed; the log says what it had")
 			if err := t.fs.Remove(bad[j].name()); err != nil {
-				return false, err
+				return newest, false, err
 			}
 		}
 		q := t.newQueue(d.topic, d.id)
 		if len(good) > 0 {
 			q.files.take(good[0].offset, len(good), durable)
 		}
-		if err := t.openExt(q, durable); err != nil {
-			return false, err
-		}
-		first, end, err := q.files.bounds()
+		last, err := t.openQueue(q, durable)
 		if err != nil {
-			return false, err
+			return newest, false, err
 		}
-		q.place(end)
-		q.min.Store(first)
+		if last.valid() && !last.isBlank() && last.phyOffset >= newest.phyOffset {
+			newest = last
+		}
 		queues = append(queues, q)
 	}
 	t.addAll(queues)
-	return whole, nil
+	return newest, whole, nil
+}
+
+// openQueue finds where a queue's files begin and end, and returns the last unit.
+func (t *queueTable) openQueue(q *queue, durable bool) (unit, error) {
+	if err := t.openExt(q, durable); err != nil {
+		return unit{}, err
+	}
+	first, end, last, err := q.files.bounds()
+	if err != nil {
+		return unit{}, err
+	}
+	q.place(end)
+	q.min.Store(first)
+	if u, ok := q.unit(first); ok && u.valid() && !u.isBlank() {
+		q.based = u.phyOffset
+	}
+	return last, nil
 }
 
 // judge parts a queue's files: those from the first one on that has the wrong

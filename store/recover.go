@@ -44,7 +44,8 @@ type recovery struct {
 	records int64
 	lastMs  int64
 	refused bool  // damage was found and nothing changed
-	queued  int64 // end of the newest record that a queue has a unit for
+	newest  unit  // of all that were in the queues' files
+	queued  int64 // end of the record that it points to
 	toldMs  int64
 	ahead   map[*queue]*unitRun
 }
@@ -141,7 +142,8 @@ func (r *recovery) openQueues() (err error) {
 	if r.ending == killed { // what the list does not say, only the log says
 		r.ending = crashed
 	}
-	wrong, err := q.load(r.ending == closed, r.repaired, func(done int) { r.tell("reading the directories of the queues", int64(done), 0) })
+	var wrong bool
+	r.newest, wrong, err = q.load(r.ending == closed, r.repaired, func(done int) { r.tell("reading the directories of the queues", int64(done), 0) })
 	if err != nil {
 		return err
 	}
@@ -212,9 +214,7 @@ func (r *recovery) run() error {
 	if r.list != nil {
 		r.lastMs = r.list.lastMs
 	}
-	if !r.adopted {
-		r.queued = r.queuedEnd()
-	}
+	r.queued = r.newest.phyOffset + int64(r.newest.size)
 	r.from = r.start(segs)
 	r.whole = r.from == segs[0].base
 	if err := r.settleIndex(); err != nil {
@@ -268,17 +268,6 @@ func (r *recovery) empty() error {
 	return nil
 }
 
-// queuedEnd is the end of the newest record that the queues know.
-func (r *recovery) queuedEnd() (end int64) {
-	_ = r.s.queues.each(func(q *queue) error {
-		if u, ok := q.unit(q.end.Load() - 1); ok && !u.isBlank() {
-			end = max(end, u.phyOffset+int64(u.size))
-		}
-		return nil
-	})
-	return end
-}
-
 // start is where the scan begins: at what the list covers; else, after a clean
 // stop, at the newest record that a queue knows, if it is a record; else at the
 // newest file whose first record is older than everything a crash could touch.
@@ -290,8 +279,10 @@ func (r *recovery) start(segs []*segment) int64 {
 		return r.list.mark
 	}
 	if r.ending == closed {
-		if at, ok := r.newestQueued(); ok {
-			return at
+		if r.newest.size > 0 {
+			if _, err := r.s.Record(r.newest.phyOffset); err == nil {
+				return r.newest.phyOffset
+			}
 		}
 		for i := len(segs) - 1; i >= 0; i-- {
 			if segs[i].base <= r.queued && r.queued > 0 {
@@ -311,23 +302,6 @@ func (r *recovery) start(segs []*segment) int64 {
 		}
 	}
 	return segs[0].base
-}
-
-// newestQueued is the offset of the newest record that a queue has a unit for,
-// if the log has that record.
-func (r *recovery) newestQueued() (int64, bool) {
-	at := int64(-1)
-	_ = r.s.queues.each(func(q *queue) error {
-		if u, ok := q.unit(q.end.Load() - 1); ok && !u.isBlank() {
-			at = max(at, u.phyOffset)
-		}
-		return nil
-	})
-	if at < 0 {
-		return 0, false
-	}
-	_, err := r.s.Record(at)
-	return at, err == nil
 }
 
 // again prepares a second scan, of the whole log.
@@ -486,7 +460,9 @@ func (r *recovery) finish(end int64, stop error) error {
 		return nil
 	}
 	return s.queues.each(func(q *queue) error {
-		q.raise(l.minOffset())
+		if q.based < l.minOffset() {
+			q.raise(l.minOffset())
+		}
 		return nil
 	})
 }
@@ -494,6 +470,9 @@ func (r *recovery) finish(end int64, stop error) error {
 // cutQueue removes what a queue has of records that the log does not have.
 func (r *recovery) cutQueue(q *queue, end int64) error {
 	keep, limit := q.touched, end
+	if r.ending == closed && keep < 0 && r.queued <= end {
+		return nil // no queue has more than the log
+	}
 	if r.ending == crashed {
 		limit = r.from // from there on the scan would have come across the queue
 	}
