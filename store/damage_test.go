@@ -407,3 +407,27 @@ func TestDamagedLog(t *testing.T) {
 }
 
 func must3(_, max int64, _ bool) int64 { return max }
+
+// The way on from a refused start: repair says what it would give up, and with
+// cut it gives that up and keeps a copy.
+func TestRepairAfterRefusal(t *testing.T) {
+	for _, ending := range []string{"closed", "killed", "power loss"} {
+		t.Run(ending, func(t *testing.T) {
+			d := leave(t, ending)
+			name := "commitlog/" + segmentName(8192)
+			d.scribble(t, name, 0, "damage")
+			deps := newDeps(d.fs)
+			deps.Host.BootID += d.boot
+			require.Error(t, Repair(d.cfg, deps, false, func(Finding) {}))
+			require.NoError(t, Repair(d.cfg, deps, true, func(Finding) {}))
+			s := newStoreAfter(t, d.fs, d.cfg, d.boot)
+			for q, bodies := range d.bodies {
+				kept := readAll(t, s, "T", q)
+				require.NotEmpty(t, kept)
+				require.Equal(t, bodies[:len(kept)], kept)
+			}
+			require.Less(t, s.Marks().Appended, int64(8192)+1)
+			require.NoError(t, s.Close())
+		})
+	}
+}

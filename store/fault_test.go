@@ -193,6 +193,41 @@ func TestRunOutlivesFailingDisk(t *testing.T) {
 	require.True(t, ok, "the next start checks everything")
 }
 
+// Who waits together shares one sync.
+func TestGroupCommit(t *testing.T) {
+	fsys, cfg := vfs.NewMem(), smallConfig("/store")
+	cfg.CommitLogFileSize, cfg.FlushDiskType = 1<<20, SyncFlush
+	s := newStore(t, fsys, cfg)
+	const waiting = 20
+	answered := make(chan error, waiting)
+	for i := range waiting {
+		r := mustPut(t, s, newMessage("T", 0, fmt.Sprint(i)))
+		go func() { answered <- s.AwaitFlush(t.Context(), r.EndOffset) }()
+	}
+	testkit.Eventually(t, func() bool {
+		s.waiters.mu.Lock()
+		defer s.waiters.mu.Unlock()
+		return len(s.waiters.list) == waiting
+	}, "all wait")
+	var syncs atomic.Int64
+	fsys.SetFault(func(op vfs.Op) error {
+		if op.Kind == "sync" && strings.HasPrefix(op.Name, "/store/commitlog/") {
+			syncs.Add(1)
+		}
+		return nil
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	for range waiting {
+		require.NoError(t, <-answered)
+	}
+	require.LessOrEqual(t, syncs.Load(), int64(2), "the file's first sync, and that of its name")
+	cancel()
+	require.NoError(t, <-done)
+	require.NoError(t, s.Close())
+}
+
 type writerFunc func(p []byte)
 
 func (f writerFunc) Write(p []byte) (int, error) {

@@ -77,11 +77,12 @@ type queue struct {
 
 	written int64 // under the dispatch lock: units below are in the files
 	touched int64 // recovery only: end of what the log says, -1 when it said nothing
+	listed  int64 // recovery only: its end in a list that counts, -1 without one
 	based   int64 // recovery only: where the first unit that it had points to, -1: nowhere
 }
 
 func newQueue(topic string, id int32, files *queueFiles) *queue {
-	return &queue{topic: topic, id: id, files: files, touched: -1, based: -1}
+	return &queue{topic: topic, id: id, files: files, touched: -1, listed: -1, based: -1}
 }
 
 // push adds the unit with the offset next; publish makes it readable. Both

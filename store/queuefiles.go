@@ -340,6 +340,11 @@ func (f *queueFiles) truncateBytes(at int64) error {
 			return err
 		}
 	}
+	if keep < len(list) { // they may not come back behind what is written now
+		if err := f.fs.SyncDir(f.dir); err != nil {
+			return err
+		}
+	}
 	if keep == 0 || at >= list[keep-1].base+f.size {
 		return nil
 	}
@@ -362,7 +367,10 @@ func (f *queueFiles) clear() error {
 			return err
 		}
 	}
-	return nil
+	if len(list) == 0 {
+		return nil
+	}
+	return f.fs.SyncDir(f.dir)
 }
 
 // syncJob is a file that has to be made durable, taken under the dispatch lock

@@ -263,14 +263,19 @@ func (t *queueTable) makeDirs() (err error) {
 	return err
 }
 
-// lacks says which queue of the list has lost units that were durable.
-func (t *queueTable) lacks(l *queueList) (dir string, lost bool) {
+// compare notes the ends that the list has, and says which queue has lost units
+// that were durable.
+func (t *queueTable) compare(l *queueList) (dir string, lost bool) {
+	for _, q := range *t.all.Load() {
+		q.listed = 0 // one that is younger than the list had nothing
+	}
 	for i := range l.queues {
 		e := &l.queues[i]
 		q := t.get(e.topic, e.id)
 		if q == nil || q.end.Load() < e.end || q.min.Load() > e.min {
 			return t.queueDir(e.topic, e.id), true
 		}
+		q.listed = e.end
 	}
 	return "", false
 }

@@ -149,7 +149,7 @@ func (r *recovery) openQueues() (err error) {
 	}
 	r.whole = r.whole || wrong
 	if r.list != nil && !r.whole {
-		if dir, lost := q.lacks(r.list); lost {
+		if dir, lost := q.compare(r.list); lost {
 			r.repaired(dir, "the queue has lost units; it is made again from the commit log")
 			r.whole = true
 		}
@@ -475,6 +475,9 @@ func (r *recovery) cutQueue(q *queue, end int64) error {
 	}
 	if r.ending == crashed {
 		limit = r.from // from there on the scan would have come across the queue
+	}
+	if keep < 0 && !r.whole {
+		keep = q.listed // the log has nothing of it from the list's mark on
 	}
 	if keep < 0 {
 		keep = q.search(q.min.Load(), q.end.Load(), func(u unit) bool { return !u.valid() || !u.isBlank() && u.phyOffset >= limit })

@@ -68,7 +68,11 @@ func (r *repair) prepare(cut bool) error {
 	if err := r.mendTables(); err != nil {
 		return err
 	}
-	// An abort file and a checkpoint that promises nothing: the start reads all.
+	// An abort file, a checkpoint that promises nothing, and no mark: the start
+	// reads all.
+	if err := r.fs.Remove(path.Join(r.root, markName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err := vfs.WriteFile(r.fs, path.Join(r.root, "abort"), []byte("0")); err != nil {
 		return err
 	}
