@@ -191,6 +191,9 @@ var script = []step{
 	{line: "updateStaticTopic -c DefaultCluster -t {p}Static -qn 2", mask: `\d+`, needs: []int32{513}},
 	{line: "deleteTopic -c DefaultCluster -t {p}Static", tool: true},
 	{line: "deleteSubGroup -b {broker} -g {p}Slow -r true", needs: []int32{207}},
+	{line: "updateOrderConf -m delete -t {p}Ordered"}, // a NameServer tells every Broker that registers
+	{line: "deleteTopic -c DefaultCluster -t {p}Ordered", tool: true},
+	{line: "deleteTopic -c DefaultCluster -t {p}One", tool: true},
 }
 
 // notCompared are the commands that the script leaves out, and why.
