@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command javapeer runs one Java NameServer and Broker for all test processes of a run: it writes their address to the
-// file that it is given, and ends them when its standard input ends.
+// file that it is given, and ends them when its standard input ends. Their logs and store stay if there is a file of the
+// same name with .keep behind it then.
 package main
 
 import (
@@ -32,5 +33,10 @@ func run() error {
 		return errors.Join(err, c.Close(false))
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
-	return errors.Join(err, c.Close(false))
+	_, absent := os.Stat(os.Args[1] + ".keep")
+	keep := err != nil || absent == nil
+	if keep {
+		fmt.Println("the logs and the store of the Java servers stay in " + c.Home)
+	}
+	return errors.Join(err, c.Close(keep))
 }

@@ -36,8 +36,8 @@ const ofScript = `\{p\}|^#`
 // ownSettings are what each cluster has of its own.
 const ownSettings = `^(listenPort|haListenPort|rocketmqHome|configStorePath|brokerConfigPath|bitMapLengthConsumeQueueExt) `
 
-// statusValue is a figure in the status of a Broker, or several rates.
-const statusValue = `(-?\d+(\.\d+)?(E-?\d+)? ?)+|[KMGT]?i?B\b`
+// statusValue is a figure in the status of a Broker, or several rates. Java has no distribution in its first minute.
+const statusValue = `putMessageDistributeTime.*|(-?\d+(\.\d+)?(E-?\d+)? ?)+|[KMGT]?i?B\b`
 
 // script is the state's life: topics and groups are made, messages sent, found and consumed, settings changed, and
 // all is deleted.
@@ -134,8 +134,8 @@ var script = []step{
 	{line: "clusterList", tool: true},
 	{line: "clusterList -c DefaultCluster -m", mask: `\d+`, tool: true},
 	{line: "clusterList -c NoCluster", tool: true},
-	{line: "brokerStatus -b {broker}", mask: statusValue, drop: `getTransferedTps`, ledger: "runtime-4x"},
-	{line: "brokerStatus -c DefaultCluster", mask: statusValue, drop: `getTransferedTps`, ledger: "runtime-4x"},
+	{line: "brokerStatus -b {broker}", mask: statusValue, drop: `getTransferedTps|scheduleMessageOffset_`, ledger: "runtime-4x"},
+	{line: "brokerStatus -c DefaultCluster", mask: statusValue, drop: `getTransferedTps|scheduleMessageOffset_`, ledger: "runtime-4x"},
 	{line: "getBrokerConfig -b {broker}", sorted: true, common: true, drop: ownSettings, ledger: "broker-config-list"},
 	{line: "getBrokerConfig -c DefaultCluster", sorted: true, common: true, drop: ownSettings, ledger: "broker-config-list"},
 	{line: "updateBrokerConfig -b {broker} -k maxMessageSize -v 4194305"},

@@ -77,6 +77,11 @@ func newPair(t *testing.T, kind target.Kind, form Form) *pair {
 	p.sides[toBroker] = [2]*Side{NewSide(clusters[java], clusters[java].Broker.Addr), NewSide(clusters[ours], clusters[ours].Broker.Addr)}
 	p.sides[toNames] = [2]*Side{NewSide(clusters[java], clusters[java].Names.Addr), NewSide(clusters[ours], clusters[ours].Names.Addr)}
 	t.Cleanup(p.close)
+	// Once a NameServer has had an order configuration, it answers registrations with a table, even an empty one. The
+	// shared Java peer may have had some.
+	n, order := newNames(), []string{"namespace", "ORDER_TOPIC_CONFIG", "key", "{topic}"}
+	p.must(toNames, protocol.PutKVConfig, n, "", append(order, "value", "broker-a:1")...)
+	p.must(toNames, protocol.DeleteKVConfig, n, "", order...)
 	return p
 }
 
