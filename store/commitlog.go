@@ -284,7 +284,7 @@ func (l *commitLog) sync(end int64) error {
 			return err
 		}
 	}
-	l.flushed.Store(end)
+	l.flushed.Store(min(end, l.appended.Load())) // the log may have been cut meanwhile
 	return nil
 }
 

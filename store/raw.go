@@ -173,8 +173,11 @@ func (s *Store) TruncateTo(phyOffset int64) error {
 	if err := s.forgetList(); err != nil {
 		return err
 	}
-	err = s.mark.update(func(m *markState) { m.flushed = min(m.flushed, phyOffset) })
-	if err != nil {
+	// If a crash comes before the end, recovery is to read from before phyOffset,
+	// and not to miss what is behind it.
+	l.flushed.Store(min(l.flushed.Load(), phyOffset))
+	s.check.lower(lastMs)
+	if err := s.saveCheckpoint(); err != nil {
 		return err
 	}
 	// Queues first: if a crash comes between, recovery puts units back that the
