@@ -64,6 +64,11 @@ func (w *watch) halt() {
 func (w *watch) look(l limits) {
 	now := w.now.Load()
 	for _, c := range w.all() {
+		select {
+		case <-c.done: // closed before, its goroutines have not left yet
+			continue
+		default:
+		}
 		if why := c.overdue(now, l); why != "" {
 			c.counts.expired.Add(1)
 			c.log.Info().Str("peer", c.remote).Str("why", why).Msg("closing connection")
