@@ -11,8 +11,10 @@ import "unicode/utf8"
 
 // HashString returns what String.hashCode gives for s in Java: 31-polynomial over UTF-16 code units, wrapping at 32 bits.
 // Invalid UTF-8 counts as U+FFFD, which is what Java's decoder would have put in the string.
-func HashString(s string) int32 {
-	var h int32
+func HashString(s string) int32 { return HashMore(0, s) }
+
+// HashMore continues a hash: HashMore(HashString(a), b) is HashString(a+b), unless a character begins in a and ends in b.
+func HashMore(h int32, s string) int32 {
 	for i := 0; i < len(s); i++ {
 		if s[i] >= utf8.RuneSelf {
 			return hashRunes(h, s[i:])

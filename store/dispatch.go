@@ -19,8 +19,8 @@ import (
 )
 
 // gatherTime is how long the dispatcher lets work gather; at 50,000 messages a
-// second it writes 250 in one run.
-const gatherTime = 5 * time.Millisecond
+// second it writes 1,000 in one run, with one system call a queue.
+const gatherTime = 20 * time.Millisecond
 
 // dispatchRunUnits bounds one write to a queue file.
 const dispatchRunUnits = 4096
@@ -31,6 +31,7 @@ type dispatcher struct {
 	taken   []*queue     // under mu: queues taken but not yet written, after an error
 	done    atomic.Int64 // the log is in queue files and index up to here
 	doneMs  int64        // under mu: store time of the last record before done
+	keys    freshKeys    // under mu: taken from the appenders
 
 	listed    listing // under mu
 	forgotten int64   // under mu: how often the queue list was made void
@@ -104,6 +105,7 @@ func (s *Store) dispatchLocked() error {
 	s.log.mu.Lock()
 	target, targetMs := s.log.parsed, s.log.lastStoreMs
 	s.takeDirty()
+	s.takeFresh(target)
 	s.log.mu.Unlock()
 	if err := s.flushTails(); err != nil {
 		return err
@@ -156,7 +158,12 @@ func (s *Store) indexUpTo(target int64) error {
 		return nil
 	}
 	s.index.begin()
-	err := vfs.Guard(func() error { return s.walk(from, target, func(v *message.View) error { return s.index.add(v) }) })
+	err := vfs.Guard(func() error {
+		if keys := &s.dispatch.keys; keys.cover(from, target) {
+			return s.index.enterFresh(keys)
+		}
+		return s.walk(from, target, func(v *message.View) error { return s.index.add(v) })
+	})
 	if ferr := s.index.end(); err == nil {
 		err = ferr
 	}

@@ -39,7 +39,7 @@ type keyIndex struct {
 	mu     sync.RWMutex // queries read, the dispatcher writes
 	files  []*indexFile // ascending by time
 	fullMs int64        // under the dispatch lock: end time of the newest full and synced file
-	key    []byte       // dispatcher only: scratch
+	hashes []int32      // dispatcher only: scratch
 	part   struct {     // dispatcher only: the record whose keys are being entered
 		phyOffset int64
 		keys      int // that are
@@ -218,71 +218,52 @@ func (x *keyIndex) end() error {
 	return nil
 }
 
-// add enters the keys of one record. Records that are known already are passed
-// over, so dispatching a range twice does no harm; of one that an error cut
-// short, the keys that it lacks are entered.
+// add enters the keys of one record.
 func (x *keyIndex) add(v *message.View) error {
-	h := x.last()
-	known := h.count > 1 || h.endPhy > 0
-	if known && v.PhyOffset <= h.endPhy && (x.part.keys == 0 || v.PhyOffset != x.part.phyOffset) || message.TranType(v.SysFlag) == message.TranRollback {
-		return nil
-	}
-	done := 0
-	enter := func(key string) error {
-		if done++; done <= x.part.keys && v.PhyOffset == x.part.phyOffset {
-			return nil
-		}
-		if err := x.enter(v, key); err != nil {
-			return err
-		}
-		x.part.phyOffset, x.part.keys = v.PhyOffset, done
-		return nil
-	}
-	props := unsafeString(v.Properties)
-	if uniq, ok := message.Property(props, message.PropUniqKey); ok {
-		if err := enter(uniq); err != nil {
-			return err
-		}
-	}
-	keys, _ := message.Property(props, message.PropKeys)
-	for keys != "" {
-		var one string
-		one, keys, _ = strings.Cut(keys, message.KeySeparator)
-		if one != "" {
-			if err := enter(one); err != nil {
-				return err
-			}
-		}
-	}
-	if tags, _ := message.Property(props, message.PropTags); tags != "" {
-		if err := enter(TagKeyPrefix + tags); err != nil {
-			return err
-		}
-	}
-	x.part.keys = 0
-	return nil
+	uniqKey, keys, tags := message.IndexedProperties(unsafeString(v.Properties))
+	x.hashes = keyHashes(x.hashes[:0], unsafeString(v.Topic), v.SysFlag, uniqKey, keys, tags)
+	return x.enter(v.PhyOffset, v.StoreTimestampMs, x.hashes)
 }
 
 // unsafeString looks at bytes of a pinned segment as a string; it may not
 // outlive the pin.
 func unsafeString(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-func (x *keyIndex) enter(v *message.View, key string) error {
-	n := len(x.files)
-	if n == 0 || x.files[n-1].full() {
-		if err := x.grow(); err != nil {
+// enter enters a record under its keys' hashes. Records that are known already
+// are passed over, so dispatching a range twice does no harm; of one that an
+// error cut short, the keys that it lacks are entered.
+func (x *keyIndex) enter(phyOffset, storeMs int64, hashes []int32) error {
+	h := x.last()
+	known := h.count > 1 || h.endPhy > 0
+	resumed := x.part.keys > 0 && phyOffset == x.part.phyOffset
+	if known && phyOffset <= h.endPhy && !resumed {
+		return nil
+	}
+	if !resumed {
+		x.part.keys = 0
+	}
+	for i := x.part.keys; i < len(hashes); i++ {
+		n := len(x.files)
+		if n == 0 || x.files[n-1].full() {
+			if err := x.grow(); err != nil {
+				return err
+			}
+			n = len(x.files)
+		}
+		if err := x.files[n-1].add(hashes[i], phyOffset, storeMs); err != nil {
 			return err
 		}
-		n = len(x.files)
+		x.part.phyOffset, x.part.keys = phyOffset, i+1
 	}
-	x.key = append(append(append(x.key[:0], v.Topic...), '#'), key...)
-	return x.files[n-1].add(keyHash(unsafeString(x.key)), v.PhyOffset, v.StoreTimestampMs)
+	x.part.keys = 0
+	return nil
 }
 
-// keyHash is Java's: the absolute value of the string's hash, 0 for the one
-// that has none.
-func keyHash(key string) int32 {
-	h := compat.HashString(key)
+// keyHash is Java's hash of a key with its topic: the absolute value, 0 for the
+// one that has none.
+func keyHash(key string) int32 { return indexHash(compat.HashString(key)) }
+
+func indexHash(h int32) int32 {
 	if h == math.MinInt32 {
 		return 0
 	}

@@ -23,8 +23,9 @@ const maxExtraBytes = 64 << 10
 
 // appending is one unit on its way into the log: one record or a batch.
 type appending struct {
-	buf  []byte
-	recs []appendingRecord
+	buf    []byte
+	recs   []appendingRecord
+	hashes []int32 // of the keys of all records
 }
 
 type appendingRecord struct {
@@ -32,6 +33,7 @@ type appendingRecord struct {
 	unit       unit
 	delayMs    int64 // added to the store time to make the tag code, -1: no
 	queued     bool  // enters the consume queue
+	keys       int32 // how many of the hashes are its
 	receipt    Receipt
 }
 
@@ -44,7 +46,7 @@ func (a *appending) free() {
 	if cap(a.buf) > maxPooledBytes {
 		return
 	}
-	a.buf, a.recs = a.buf[:0], a.recs[:0]
+	a.buf, a.recs, a.hashes = a.buf[:0], a.recs[:0], a.hashes[:0]
 	appendings.Put(a)
 }
 
@@ -124,10 +126,15 @@ func (s *Store) encode(a *appending, m *message.Message) error {
 	if n > cfg.MaxMessageSize+maxExtraBytes || int64(n)+message.FillerBytes > cfg.CommitLogFileSize {
 		return fmt.Errorf("%w: record of %d bytes", ErrMessageIllegal, n)
 	}
-	tags, delayMs := s.tagsCode(m.Topic, m.Properties)
+	uniqKey, keys, tags := message.IndexedProperties(m.Properties)
+	tagsCode, delayMs := s.tagsCode(m.Topic, m.Properties, tags)
+	known := len(a.hashes)
+	if s.index != nil {
+		a.hashes = keyHashes(a.hashes, m.Topic, m.SysFlag, uniqKey, keys, tags)
+	}
 	a.recs = append(a.recs, appendingRecord{
-		start: start, end: len(buf),
-		unit:    unit{size: int32(n), tagsCode: tags},
+		start: start, end: len(buf), keys: int32(len(a.hashes) - known),
+		unit:    unit{size: int32(n), tagsCode: tagsCode},
 		delayMs: delayMs,
 		queued:  message.Queued(m.SysFlag),
 	})
@@ -137,7 +144,7 @@ func (s *Store) encode(a *appending, m *message.Message) error {
 // tagsCode is what the queue unit remembers of a record: the hash of its tag,
 // or for a delayed message the time to deliver it, for which the store time is
 // still to be added (delayMs >= 0).
-func (s *Store) tagsCode(topic, properties string) (code, delayMs int64) {
+func (s *Store) tagsCode(topic, properties, tags string) (code, delayMs int64) {
 	if topic == message.ScheduleTopic {
 		if text, ok := message.Property(properties, message.PropDelay); ok {
 			if level, err := strconv.ParseInt(text, 10, 32); err == nil && level > 0 && len(s.delays) > 0 {
@@ -145,7 +152,6 @@ func (s *Store) tagsCode(topic, properties string) (code, delayMs int64) {
 			}
 		}
 	}
-	tags, _ := message.Property(properties, message.PropTags)
 	return message.TagsCode(tags), -1
 }
 
@@ -217,6 +223,7 @@ func (s *Store) appendLocked(a *appending, q *queue) error {
 	if l.parsed != l.appended.Load() {
 		return fmt.Errorf("%w: the log ends inside a record", ErrNotWriteable)
 	}
+	formerEnd := l.parsed
 	now := max(s.nowMs(), l.lastStoreMs)
 	l.lockedSince.Store(now)
 	seg, pos, err := l.room(int64(len(a.buf)))
@@ -251,6 +258,9 @@ func (s *Store) appendLocked(a *appending, q *queue) error {
 	}
 	end := phy + int64(len(a.buf))
 	invariant.Check(end+message.FillerBytes <= seg.base+seg.size, "the record leaves no room for a filler")
+	if s.index != nil {
+		s.fresh.add(formerEnd, end, a)
+	}
 	l.lastStoreMs, l.parsed = now, end
 	l.appended.Store(end) // before the queue's end: who sees the unit must see its bytes
 	if queued > 0 {

@@ -133,7 +133,9 @@ func (s *Store) pushRaw(v *message.View, arrivals *[]Arrival) error {
 
 // unitOf is the queue unit of a record that is in the log.
 func (s *Store) unitOf(v *message.View) unit {
-	code, delayMs := s.tagsCode(unsafeString(v.Topic), unsafeString(v.Properties))
+	props := unsafeString(v.Properties)
+	tags, _ := message.Property(props, message.PropTags)
+	code, delayMs := s.tagsCode(unsafeString(v.Topic), props, tags)
 	if delayMs >= 0 {
 		code = v.StoreTimestampMs + delayMs
 	}

@@ -102,6 +102,7 @@ type Store struct {
 	distrusted atomic.Bool // a queue has a wrong unit, and the mark says so
 
 	dirty   []*queue     // under the append lock: queues with units to write
+	fresh   freshKeys    // under the append lock: keys to enter in the index
 	pending atomic.Int64 // units in tails that are not in the files
 
 	dispatch  dispatcher

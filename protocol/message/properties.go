@@ -95,6 +95,32 @@ func Property(props, name string) (string, bool) {
 	return props[start+len(name)+1 : end], true
 }
 
+// IndexedProperties returns what Property does for UNIQ_KEY, KEYS and TAGS, in
+// one walk over the text; what is absent is empty.
+func IndexedProperties(props string) (uniqKey, keys, tags string) {
+	for len(props) > 0 {
+		pair := props
+		if i := strings.IndexByte(props, valueEnd); i >= 0 {
+			pair, props = props[:i], props[i+1:]
+		} else {
+			props = ""
+		}
+		i := strings.IndexByte(pair, nameEnd)
+		if i <= 0 || i == len(pair)-1 {
+			continue
+		}
+		switch value := pair[i+1:]; pair[:i] {
+		case PropUniqKey:
+			uniqKey = value
+		case PropKeys:
+			keys = value
+		case PropTags:
+			tags = value
+		}
+	}
+	return uniqKey, keys, tags
+}
+
 // findProperty finds the last pair of a name, which wins. It returns where the
 // pair begins and where its value ends (the position of its 0x02, or the end of
 // the text).
