@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand"
 	"net"
 	"strings"
@@ -266,7 +265,7 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 	held, err := disk.Lock("/store/lock")
 	require.NoError(t, err)
 	require.ErrorContains(t, start(disk, network.Listen, nothing), "/store/lock")
-	require.NoError(t, held.(io.Closer).Close())
+	require.NoError(t, held.Close())
 
 	for key, change := range map[string]func(*Config){
 		"brokerId=1":              func(c *Config) { c.BrokerID = 1 },

@@ -163,7 +163,7 @@ func (b *Broker) joinConsumers(client session.Client, beat *protocol.Heartbeat) 
 			continue
 		}
 		without := beat.WithoutSub && beat.HeartbeatFingerprint != 0
-		changed := false
+		var changed bool
 		if without {
 			changed = b.consumers.RegisterWithoutSub(data.GroupName, client, data)
 		} else {

@@ -5,6 +5,7 @@ package remoting
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"net"
 	"sync"
@@ -121,7 +122,7 @@ func pump(b *testing.B, nc net.Conn, frame []byte, inFlight int, left *atomic.In
 	for open > 0 {
 		n, err := nc.Read(in[end:])
 		if err != nil {
-			if err != io.EOF {
+			if !errors.Is(err, io.EOF) {
 				b.Error(err)
 			}
 			return

@@ -32,7 +32,7 @@ func Detach(fn func() (any, error)) error { return &detached{fn} }
 
 // isLater says whether err announces that the handler's call is not finished.
 func isLater(err error) bool {
-	switch err.(type) {
+	switch err.(type) { //nolint:errorlint // handlers return these as they are, for every request
 	case laterError, *detached:
 		return true
 	}
@@ -181,7 +181,7 @@ func (c *Call) Resume(fn func() (any, error)) {
 	}
 	started := c.sink.spawn(func() {
 		header, err := c.protect(fn)
-		if err == Parked {
+		if err == Parked { //nolint:errorlint // never wrapped
 			return
 		}
 		c.Reply(header, err)
@@ -200,7 +200,7 @@ func (c *Call) protect(fn func() (any, error)) (header any, err error) {
 	}()
 	for {
 		header, err = fn()
-		d, again := err.(*detached)
+		d, again := err.(*detached) //nolint:errorlint // never wrapped
 		if !again {
 			return header, err
 		}

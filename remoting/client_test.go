@@ -72,7 +72,7 @@ func TestBothSidesCallOverOneConnection(t *testing.T) {
 	// A client without handlers says so.
 	resp, err := f.client(nil).Call(context.Background(), serverAddr, request(codeCallBack, 0, "x", nil))
 	require.NoError(t, err)
-	require.Equal(t, int32(protocol.Success), resp.Code)
+	require.Equal(t, protocol.Success, resp.Code)
 	require.Equal(t, "peer says ", text(resp))
 }
 
@@ -196,7 +196,7 @@ func TestGoAwayIsFollowedOnce(t *testing.T) {
 	}()
 	resp, err := c.Call(context.Background(), serverAddr, request(codeEcho, 0, "", nil))
 	require.NoError(t, err)
-	require.Equal(t, int32(protocol.Success), resp.Code)
+	require.Equal(t, protocol.Success, resp.Code)
 	require.Equal(t, 2, <-served)
 }
 
@@ -258,18 +258,18 @@ func TestGracefulShutdownSendsNewerClientsAway(t *testing.T) {
 	newer, older := f.raw(), f.raw()
 	for _, r := range []*remotingtest.Raw{newer, older} {
 		r.WriteFrame(request(codeEcho, 1, "", nil))
-		require.Equal(t, int32(protocol.Success), r.ReadFrame().Code)
+		require.Equal(t, protocol.Success, r.ReadFrame().Code)
 	}
 	f.stop()
 	testkit.Eventually(t, f.server.goAway.Load, "going away")
 	newer.WriteFrame(request(codeEcho, 2, "", nil))
 	resp := newer.ReadFrame()
-	require.Equal(t, int32(protocol.GoAway), resp.Code)
+	require.Equal(t, protocol.GoAway, resp.Code)
 	require.Equal(t, "please go away", resp.Remark)
 	old := request(codeEcho, 2, "", nil)
 	old.Version = 475
 	older.WriteFrame(old)
-	require.Equal(t, int32(protocol.Success), older.ReadFrame().Code)
+	require.Equal(t, protocol.Success, older.ReadFrame().Code)
 	newer.Close()
 	older.Close()
 	f.shutdown()

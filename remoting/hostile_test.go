@@ -207,7 +207,7 @@ func TestAHeldBackPeerGoesOnWhenItReads(t *testing.T) {
 	}()
 	testkit.Eventually(t, func() bool { return len(f.conns()) == 1 && f.conns()[0].writeSince.Load() != 0 }, "the server writes")
 	for range n {
-		require.Equal(t, int32(protocol.Success), r.ReadFrame().Code)
+		require.Equal(t, protocol.Success, r.ReadFrame().Code)
 	}
 	f.holdsNothing()
 }

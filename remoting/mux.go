@@ -141,10 +141,10 @@ func (m *Mux) invoke(ctx context.Context, c *Call) (err error) {
 // serve runs a call where blocking is allowed. It reports whether the call is finished and nobody else's.
 func (m *Mux) serve(ctx context.Context, c *Call) bool {
 	err := m.invoke(ctx, c)
-	if d, ok := err.(*detached); ok {
+	if d, ok := err.(*detached); ok { //nolint:errorlint // never wrapped
 		return c.proceed(d.fn)
 	}
-	if err == Parked {
+	if err == Parked { //nolint:errorlint // never wrapped
 		c.parkNow()
 		return false
 	}
@@ -154,7 +154,7 @@ func (m *Mux) serve(ctx context.Context, c *Call) bool {
 // proceed runs the detached rest of a handler and finishes the call, unless it parked.
 func (c *Call) proceed(fn func() (any, error)) bool {
 	header, err := c.protect(fn)
-	if err == Parked {
+	if err == Parked { //nolint:errorlint // never wrapped
 		c.parkNow()
 		return false
 	}

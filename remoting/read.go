@@ -202,7 +202,7 @@ func (c *conn) serveInline(call *Call) {
 		return
 	}
 	c.abandon(call)
-	d, ok := err.(*detached)
+	d, ok := err.(*detached) //nolint:errorlint // never wrapped
 	if !ok {
 		call.parkNow()
 		return

@@ -28,7 +28,7 @@ func TestAnswersCarryTheRequestsOpaqueAndOurIdentity(t *testing.T) {
 		req.Language = protocol.LangGo
 		r.WriteFrame(req)
 		resp := r.ReadFrame()
-		require.Equal(t, int32(protocol.Success), resp.Code)
+		require.Equal(t, protocol.Success, resp.Code)
 		require.Equal(t, int32(-7), resp.Opaque)
 		require.Equal(t, protocol.FlagResponse, resp.Flag)
 		require.Equal(t, protocol.LangJava, resp.Language)
@@ -92,7 +92,7 @@ func TestErrorsBecomeCodes(t *testing.T) {
 	bad := request(codeEcho, 9, "", nil)
 	bad.SetField("number", "many")
 	r.WriteFrame(bad)
-	require.Equal(t, int32(protocol.SystemError), r.ReadFrame().Code)
+	require.Equal(t, protocol.SystemError, r.ReadFrame().Code)
 	require.Equal(t, uint64(2), f.mux.panics.Load())
 	require.Equal(t, uint64(1), f.mux.failures.Load())
 	require.Equal(t, int32(1), f.released.Load(), "an attachment that is not sent is released")
@@ -146,7 +146,7 @@ func TestManyFramesInOneWriteAreAllServed(t *testing.T) {
 	seen := make(map[int32]bool)
 	for range n {
 		resp := r.ReadFrame()
-		require.Equal(t, int32(protocol.Success), resp.Code)
+		require.Equal(t, protocol.Success, resp.Code)
 		require.Equal(t, bytes.Repeat([]byte{byte(resp.Opaque)}, int(resp.Opaque)%300), append([]byte{}, resp.Body...))
 		seen[resp.Opaque] = true
 	}
@@ -173,7 +173,7 @@ func TestLargeBodiesSurviveWhatFollowsThem(t *testing.T) {
 	}()
 	for range n {
 		resp := r.ReadFrame()
-		require.Equal(t, int32(protocol.Success), resp.Code)
+		require.Equal(t, protocol.Success, resp.Code)
 		require.True(t, bytes.Equal(bytes.Repeat([]byte{byte(resp.Opaque)}, int(resp.Opaque+1)*100_000), resp.Body), "body %d", resp.Opaque)
 	}
 	f.holdsNothing()
@@ -188,7 +188,7 @@ func TestAttachmentsAreWrittenInOrderAndReleased(t *testing.T) {
 		before := f.released.Load()
 		r.WriteFrame(req)
 		resp := r.ReadFrame()
-		require.Equal(t, int32(protocol.PullNotFound), resp.Code)
+		require.Equal(t, protocol.PullNotFound, resp.Code)
 		require.Equal(t, "with a body", resp.Remark)
 		extra, _ := resp.Field("extra")
 		require.Equal(t, "1", extra)
@@ -208,7 +208,7 @@ func TestAnAnswerThatIsTooLongBecomesAnError(t *testing.T) {
 	req := &protocol.Command{Code: codeAttach, Opaque: 4, Fields: []protocol.Field{{Key: "number", Value: "600"}}}
 	r.WriteFrame(req) // 600 pieces make 18 MB
 	resp := r.ReadFrame()
-	require.Equal(t, int32(protocol.SystemError), resp.Code)
+	require.Equal(t, protocol.SystemError, resp.Code)
 	require.Equal(t, int32(1), f.released.Load())
 	f.holdsNothing()
 }
@@ -222,18 +222,18 @@ func TestAFullLaneRefuses(t *testing.T) {
 	<-f.entered
 	r.WriteFrame(request(codeEchoLane, 3, "", nil))
 	resp := r.ReadFrame()
-	require.Equal(t, int32(protocol.SystemBusy), resp.Code)
+	require.Equal(t, protocol.SystemBusy, resp.Code)
 	require.Equal(t, "[OVERLOAD]system busy, start flow control for a while", resp.Remark)
 	require.Equal(t, int32(3), resp.Opaque)
 	r.WriteFrame(request(codeEcho, 4, "", nil))
-	require.Equal(t, int32(protocol.Success), r.ReadFrame().Code, "inline lanes refuse nothing")
+	require.Equal(t, protocol.Success, r.ReadFrame().Code, "inline lanes refuse nothing")
 	f.gate <- struct{}{}
 	f.gate <- struct{}{}
 	r.ReadFrame()
 	r.ReadFrame()
 	f.holdsNothing()
 	r.WriteFrame(request(codeEchoLane, 5, "", nil))
-	require.Equal(t, int32(protocol.Success), r.ReadFrame().Code)
+	require.Equal(t, protocol.Success, r.ReadFrame().Code)
 }
 
 func TestParkedCallsHoldNoPlaceAndAreAnsweredOnce(t *testing.T) {
@@ -268,10 +268,10 @@ func TestALateAnswerOfTheWrongTypeIsAnError(t *testing.T) {
 	r := f.raw()
 	r.WriteFrame(request(codePark, 1, "", nil))
 	(<-f.parked).Reply(&struct{}{}, nil)
-	require.Equal(t, int32(protocol.SystemError), r.ReadFrame().Code)
+	require.Equal(t, protocol.SystemError, r.ReadFrame().Code)
 	r.WriteFrame(request(codePark, 2, "", nil))
 	(<-f.parked).Resume(func() (any, error) { panic("boom") })
-	require.Equal(t, int32(protocol.SystemError), r.ReadFrame().Code)
+	require.Equal(t, protocol.SystemError, r.ReadFrame().Code)
 	f.holdsNothing()
 }
 
@@ -282,7 +282,7 @@ func TestParkedCallsAreLimited(t *testing.T) {
 		r.WriteFrame(request(codePark, i, "", nil))
 	}
 	busy := r.ReadFrame()
-	require.Equal(t, int32(protocol.SystemBusy), busy.Code)
+	require.Equal(t, protocol.SystemBusy, busy.Code)
 	for range 3 {
 		(<-f.parked).Reply(nil, nil)
 	}
@@ -330,7 +330,7 @@ func TestDetachedHandlersAreLimitedByTheirLane(t *testing.T) {
 	r.WriteFrame(request(codeDetach, 1, "", nil))
 	<-f.entered
 	r.WriteFrame(request(codeDetach, 2, "", nil))
-	require.Equal(t, int32(protocol.SystemBusy), r.ReadFrame().Code)
+	require.Equal(t, protocol.SystemBusy, r.ReadFrame().Code)
 	f.gate <- struct{}{}
 	require.Equal(t, int32(1), r.ReadFrame().Opaque)
 }
@@ -352,7 +352,7 @@ func TestInterceptorsRunInOrderAndMayRefuse(t *testing.T) {
 	})
 	resp, err := m.Handle(context.Background(), nil, request(codeEcho, 8, "x", nil))
 	require.NoError(t, err)
-	require.Equal(t, int32(protocol.NoPermission), resp.Code)
+	require.Equal(t, protocol.NoPermission, resp.Code)
 	resp, err = m.Handle(context.Background(), nil, request(codeEcho, 8, "x", []byte("b")))
 	require.NoError(t, err)
 	require.Equal(t, "x", text(resp))
@@ -378,11 +378,11 @@ func TestHandleServesWithoutAConnection(t *testing.T) {
 
 	resp, err := f.mux.Handle(ctx, nil, request(codeUnknown, 1, "", nil))
 	require.NoError(t, err)
-	require.Equal(t, int32(protocol.RequestCodeNotSupported), resp.Code)
+	require.Equal(t, protocol.RequestCodeNotSupported, resp.Code)
 
 	resp, err = f.mux.Handle(ctx, nil, request(codePanic, 1, "", nil))
 	require.NoError(t, err)
-	require.Equal(t, int32(protocol.SystemError), resp.Code)
+	require.Equal(t, protocol.SystemError, resp.Code)
 
 	oneway := request(codeEcho, 1, "", nil)
 	oneway.Flag = protocol.FlagOneway

@@ -6,6 +6,7 @@
 package remoting
 
 import (
+	"errors"
 	"net"
 
 	"rocketd/protocol"
@@ -26,10 +27,10 @@ func (c *conn) deliver(call *Call) {
 	if call.attachment != nil {
 		pieces = call.attachment.Buffers()
 	}
-	switch err := c.queue(a, pieces, call.attachment, call.inline); err {
-	case nil:
+	switch err := c.queue(a, pieces, call.attachment, call.inline); {
+	case err == nil:
 		call.attachment = nil
-	case ErrClosed:
+	case errors.Is(err, ErrClosed):
 		call.releaseAttachment()
 	default:
 		call.releaseAttachment()

@@ -113,11 +113,11 @@ func (c *checkpoint) save(fsys vfs.FS) error {
 			return err
 		}
 		if err := f.Truncate(checkpointBytes); err != nil {
-			f.Close()
+			_ = f.Close() // the first error counts
 			return err
 		}
 		if err := fsys.SyncDir(path.Dir(c.name)); err != nil {
-			f.Close()
+			_ = f.Close() // the first error counts
 			return err
 		}
 		c.file = f

@@ -68,12 +68,6 @@ func (o *openFiles) sweep() error {
 	return err
 }
 
-func (o *openFiles) count() int {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return len(o.ring)
-}
-
 // with runs fn on a file's descriptor, opened if need be. One that is closed
 // meanwhile to make room is opened again.
 func (f *queueFiles) with(q *queueFile, flag vfs.Flag, fn func(file vfs.File) error) error {

@@ -7,6 +7,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"rocketd/protocol/message"
@@ -89,7 +90,7 @@ func (s *Store) parseRaw(end int64) ([]Arrival, error) {
 			break // the rest is still to come
 		}
 		if err := v.Parse(b, false); err != nil {
-			if err == message.ErrShort && int64(len(b)) < seg.size-pos {
+			if errors.Is(err, message.ErrShort) && int64(len(b)) < seg.size-pos {
 				break
 			}
 			return arrivals, &CorruptError{File: seg.name, Offset: pos, Err: err}

@@ -37,7 +37,7 @@ func createSegment(fsys vfs.FS, dir string, base, size int64, pwrite bool) (*seg
 		return nil, err
 	}
 	if err := f.Truncate(size); err != nil {
-		f.Close()
+		_ = f.Close() // the first error counts
 		return nil, err
 	}
 	return mapSegment(f, name, base, size, pwrite)
@@ -64,7 +64,7 @@ func openSegment(fsys vfs.FS, name string, base, size int64, pwrite, readOnly bo
 func mapSegment(f vfs.File, name string, base, size int64, pwrite bool) (*segment, error) {
 	m, err := f.Map(size, !pwrite)
 	if err != nil {
-		f.Close()
+		_ = f.Close() // the first error counts
 		return nil, err
 	}
 	s := &segment{base: base, size: size, name: name, file: f, m: m, data: m.Bytes(), pwrite: pwrite}

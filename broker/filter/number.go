@@ -7,6 +7,7 @@ package filter
 
 import (
 	"cmp"
+	"errors"
 	"math"
 	"strconv"
 	"unicode"
@@ -89,8 +90,7 @@ func parseDouble(s string) (value, error) {
 }
 
 func isRange(err error) bool {
-	e, ok := err.(*strconv.NumError)
-	return ok && e.Err == strconv.ErrRange
+	return errors.Is(err, strconv.ErrRange)
 }
 
 // doubleForm says whether Java would take s, in what strconv takes as well, and cuts off the suffix.

@@ -42,7 +42,7 @@ func resolve(list string, lookup func(host string) ([]string, error)) (primitive
 		}
 		found, err := lookup(host)
 		if err != nil || len(found) == 0 {
-			return nil, fmt.Errorf("The name server %q has no address: %v", entry, err)
+			return nil, fmt.Errorf("The name server %q has no address: %w", entry, err)
 		}
 		addrs = append(addrs, net.JoinHostPort(preferIPv4(found), port))
 	}

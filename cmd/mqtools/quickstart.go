@@ -44,7 +44,7 @@ func quickstartProducer([]string) error {
 	if err := p.Start(); err != nil {
 		return fmt.Errorf("The producer cannot start: %w", err)
 	}
-	defer p.Shutdown()
+	defer func() { _ = p.Shutdown() }() // the program ends
 	failed := 0
 	for i := range quickstartMessages {
 		m := primitive.NewMessage(quickstartTopic, fmt.Appendf(nil, "Hello RocketMQ %d", i)).WithTag(quickstartTag)

@@ -59,7 +59,7 @@ func startLoad(h *history, addr string, round int) *load {
 	for sender := range senders {
 		l.done.Go(func() {
 			client := remoting.NewClient(remoting.DefaultClientConfig(), nil, zerolog.Nop(), new(net.Dialer).DialContext)
-			defer client.Close() //nolint:errcheck // the server is gone
+			defer client.Close()
 			for i := 0; !l.stop.Load(); i++ {
 				if !h.send(client, addr, int32(sender%queues), fmt.Sprintf("round %d sender %d message %d", round, sender, i)) {
 					time.Sleep(time.Millisecond) // the server is away: no need to spin

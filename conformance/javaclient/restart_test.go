@@ -76,8 +76,8 @@ func (l *load) verify(t *testing.T, j *client, topic string, got *consumer) {
 		}
 	}
 	eventually(t, "every acknowledged message", func() bool {
-		got.inbox.mu.Lock()
-		defer got.inbox.mu.Unlock()
+		got.mu.Lock()
+		defer got.mu.Unlock()
 		for body := range acked {
 			if got.times[body] == 0 {
 				return false

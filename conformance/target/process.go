@@ -6,6 +6,7 @@ package target
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,7 +33,7 @@ func Spawn(cmd *exec.Cmd, out string) (*Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // the process has its own
 	cmd.Stdout, cmd.Stderr = file, file
 	cmd.SysProcAttr = diesWithParent()
 	if err := cmd.Start(); err != nil {
@@ -50,9 +51,9 @@ func Spawn(cmd *exec.Cmd, out string) (*Process, error) {
 		}
 		select {
 		case <-p.exited:
-			return nil, fmt.Errorf("%s ended at its start: %v\n%s", filepath.Base(out), p.err, p.tail())
+			return nil, fmt.Errorf("%s ended at its start: %s\n%s", filepath.Base(out), cmd.ProcessState, p.tail())
 		case <-deadline:
-			return nil, fmt.Errorf("%s did not start within %v (%v)\n%s", filepath.Base(out), patience, p.Kill(), p.tail())
+			return nil, errors.Join(fmt.Errorf("%s did not start within %v\n%s", filepath.Base(out), patience, p.tail()), p.Kill())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -73,7 +74,7 @@ func (p *Process) Wait() error {
 	case <-p.exited:
 		return nil
 	case <-time.After(patience):
-		return fmt.Errorf("%s did not end within %v (%v)\n%s", filepath.Base(p.out), patience, p.Kill(), p.tail())
+		return errors.Join(fmt.Errorf("%s did not end within %v\n%s", filepath.Base(p.out), patience, p.tail()), p.Kill())
 	}
 }
 

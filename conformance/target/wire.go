@@ -6,6 +6,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -41,7 +42,7 @@ func ask(addr string, cmd *protocol.Command) (*protocol.Command, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	client := remoting.NewClient(remoting.DefaultClientConfig(), nil, zerolog.Nop(), new(net.Dialer).DialContext)
-	defer client.Close() //nolint:errcheck // the connection has served its purpose
+	defer client.Close()
 	return client.Call(ctx, addr, cmd)
 }
 
@@ -58,7 +59,7 @@ func poll(what string, cond func() (bool, error)) error {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("waited %v in vain: %s (%v)", patience, what, err)
+			return errors.Join(fmt.Errorf("waited %v in vain: %s", patience, what), err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

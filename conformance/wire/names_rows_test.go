@@ -74,7 +74,7 @@ var registerRows = []*family{
 			leave(p, n)
 		},
 		params: []param{text("brokerName", "{broker}"), text("brokerAddr", "192.0.2.1:10911"), text("clusterName", "{cluster}"), text("haServerAddr", "192.0.2.1:10912"),
-			place("brokerId", "0"), param{"heartbeatTimeoutMillis", "none", "60000"}, boolean("enableActingMaster", "false"), boolean("compressed", "false"), int32s("bodyCrc32", "0")},
+			place("brokerId", "0"), {"heartbeatTimeoutMillis", "none", "60000"}, boolean("enableActingMaster", "false"), boolean("compressed", "false"), int32s("bodyCrc32", "0")},
 		allow: []*rule{
 			// Java keeps what it has done of such a registration before an exception, and its lists end there from then on.
 			{rows: `^(brokerName|brokerAddr|clusterName) (missing|empty|long|huge)$|^without extFields$`, Allowance: Allowance{Differs, "ns-bounds", ""}, ours: protocol.SystemError, alone: true},

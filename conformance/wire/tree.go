@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -44,7 +45,7 @@ func parseJSON(text []byte) (*node, error) {
 		return nil, err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, fmt.Errorf("text after the end: %v", err)
+		return nil, errors.New("text after the end")
 	}
 	return n, nil
 }

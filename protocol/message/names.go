@@ -111,7 +111,7 @@ func shown(name string) string {
 // nil when it is. Retry and dead-letter topics may be longer.
 func ValidTopic(name string) error {
 	if strings.TrimSpace(name) == "" {
-		return fmt.Errorf("The specified topic is blank.") //nolint:staticcheck // the text is Java's
+		return fmt.Errorf("The specified topic is blank.")
 	}
 	if !nameBytes(name) {
 		return fmt.Errorf("The specified topic: %s, contains illegal characters, allowing only %s", shown(name), reservedNameDescription)

@@ -6,6 +6,7 @@ package remotingtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -169,7 +170,7 @@ func (s *stream) read(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	for {
 		switch {
-		case s.readErr == net.ErrClosed:
+		case errors.Is(s.readErr, net.ErrClosed):
 			return 0, s.readErr
 		case s.readBy.passed():
 			return 0, os.ErrDeadlineExceeded
@@ -211,10 +212,10 @@ func (s *stream) write(b []byte) (int, error) {
 func (s *stream) shut(readErr, writeErr error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.readErr == nil || readErr == net.ErrClosed {
+	if s.readErr == nil || errors.Is(readErr, net.ErrClosed) {
 		s.readErr = readErr
 	}
-	if s.writeErr == nil || writeErr == net.ErrClosed {
+	if s.writeErr == nil || errors.Is(writeErr, net.ErrClosed) {
 		s.writeErr = writeErr
 	}
 	for _, l := range []*limit{&s.readBy, &s.writeBy} {

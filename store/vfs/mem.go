@@ -37,7 +37,6 @@ type Mem struct {
 	locked   map[string]bool
 	capacity int64 // bytes of pages that may be allocated, 0 means no limit
 	used     int64
-	clockMs  int64
 	fault    atomic.Pointer[func(op Op) error]
 }
 

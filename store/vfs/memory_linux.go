@@ -14,7 +14,7 @@ func PhysicalMemory() int64 {
 	if err := unix.Sysinfo(&info); err != nil {
 		return 0
 	}
-	return int64(info.Totalram) * int64(info.Unit) //nolint:unconvert // its type differs between systems
+	return int64(info.Totalram) * int64(info.Unit)
 }
 
 // BootID names this start of the system, empty when it is not known.

@@ -138,14 +138,14 @@ func (osFS) Lock(name string) (io.Closer, error) {
 	}
 	l := unix.Flock_t{Type: unix.F_WRLCK, Whence: io.SeekStart, Start: 0, Len: 1}
 	if err := unix.FcntlFlock(f.Fd(), unix.F_SETLK, &l); err != nil {
-		f.Close()
+		_ = f.Close() // the first error counts
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
 			err = ErrLocked
 		}
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if _, err := f.WriteAt([]byte("lock"), 0); err != nil {
-		f.Close()
+		_ = f.Close() // the first error counts
 		return nil, err
 	}
 	locks.held[abs] = true

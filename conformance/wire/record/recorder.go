@@ -51,8 +51,10 @@ type exchange struct {
 
 // copy carries frames from one side to the other until either ends.
 func (s *exchange) copy(from, to net.Conn, path, old, replacement string) {
-	defer from.Close()
-	defer to.Close()
+	defer func() {
+		_ = from.Close() // one end has gone, so the other goes
+		_ = to.Close()
+	}()
 	for {
 		var length [4]byte
 		if _, err := io.ReadFull(from, length[:]); err != nil {
