@@ -68,7 +68,7 @@ var differences = []Entry{
 	{"malformed-number", "protocol", Deliberate, "A malformed number in a request's header is answered with SYSTEM_ERROR naming the field; Java swallows it on some paths.", "an explicit answer", nil},
 	{"missing-field", "protocol", Deliberate, "A request without a field that its handler needs is refused with SYSTEM_ERROR naming the field; Java ends in an exception, or takes null for a name or a value and reports success.", "an explicit answer", nil},
 	{"hash-order", "protocol", Deliberate, "Ext fields, tables and sets of an answer come in a fixed order, declared or sorted; Java's order is that of a hash map.", "readers make maps and sets of them", nil},
-	{"long-names", "protocol", Deliberate, "A remark cuts a name that no topic or group can have after 512 bytes; Java repeats all of it.", "an answer does not grow with bad input", nil},
+	{"long-names", "protocol", Deliberate, "A remark is cut after 1 KiB, a name in it that no topic or group can have after 512 bytes; Java repeats all of it.", "an answer does not grow with bad input", nil},
 	{"view-inside", "query", Deliberate, "VIEW_MESSAGE_BY_ID with an offset inside a message answers 1; Java sends bytes that are no message.", "readers fail on them", nil},
 	{"offset-queue-bounds", "offset", Deliberate, "A consumer offset of a queue that no topic can have is refused with 29; Java stores it.", "the table of offsets is bounded by the topics", nil},
 	{"delete-name", "admin", Deliberate, "DELETE_TOPIC_IN_BROKER with a name that no topic can have answers 29; Java answers success and deletes nothing.", "an explicit answer", nil},

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
@@ -22,8 +23,12 @@ import (
 // directCodes is the number of codes that are looked up in an array; the few above it are in a map.
 const directCodes = 1024
 
-// maxRemark bounds the text of an unexpected error that a client gets to see.
-const maxRemark = 512
+const (
+	// maxRemark bounds the text of an unexpected error that a client gets to see.
+	maxRemark = 512
+	// maxRefusal bounds that of an expected one, which may repeat what the client sent.
+	maxRefusal = 1024
+)
 
 // Mux is the table of request codes. Register everything before it serves; afterwards it does not change and is safe
 // for any number of goroutines.
@@ -199,6 +204,9 @@ func (c *Call) lane() *Lane {
 func (m *Mux) codeOf(c *Call, err error) *protocol.Error {
 	var e *protocol.Error
 	if errors.As(err, &e) {
+		if len(e.Remark) > maxRefusal {
+			return &protocol.Error{Code: e.Code, Remark: clip(e.Remark, maxRefusal)}
+		}
 		return e
 	}
 	m.failures.Add(1)
@@ -206,11 +214,18 @@ func (m *Mux) codeOf(c *Call, err error) *protocol.Error {
 		m.log.Error().Err(err).Int32("code", c.req.Code).Str("request", protocol.RequestName(c.req.Code)).
 			Str("peer", addrOf(c.peer)).Int32("opaque", c.req.Opaque).Msg("request failed")
 	}
-	text := err.Error()
-	if len(text) > maxRemark {
-		text = text[:maxRemark]
+	return &protocol.Error{Code: protocol.SystemError, Remark: clip(err.Error(), maxRemark)}
+}
+
+// clip cuts a text after so many bytes, not inside a character.
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
 	}
-	return &protocol.Error{Code: protocol.SystemError, Remark: text}
+	for limit > 0 && !utf8.RuneStart(text[limit]) {
+		limit--
+	}
+	return text[:limit]
 }
 
 // panicked accounts for a panic of a handler and returns what the client sees of it.
