@@ -3,27 +3,32 @@
 package broker
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 
 	"github.com/jonboulle/clockwork"
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"rocketd/internal/invariant"
 	"rocketd/protocol"
 	"rocketd/protocol/message"
+	"rocketd/remoting"
 	"rocketd/store/vfs"
 )
 
 // The budgets of one request, from a decoded command to its answer. Mux.Handle,
 // which the tests go through, makes 7 of them for its copies of command and
 // answer; a connection makes none there, and two in decoding. Of the broker are:
-// a send's header, properties, message id and number, a pull's header and batch.
+// a send's properties, message id and number, a pull's header and batch.
 const (
-	sendAllocs = 7 + 4
+	sendAllocs = 7 + 3
 	pullAllocs = 7 + 3
 )
 
@@ -114,6 +119,93 @@ func TestPullAllocs(t *testing.T) {
 	got := testing.AllocsPerRun(500, func() { mustHandle(t, b, req) })
 	t.Log("allocations per pull:", got)
 	require.LessOrEqual(t, got, float64(pullAllocs))
+}
+
+// The budgets of one request over a connection, everything on the server's side included: the text of the header and
+// what the broker needs, as above. Half of one is for what the store does beside it.
+const (
+	wireSendAllocs = 5.5
+	wirePullAllocs = 4.5
+)
+
+func TestAllocsOverAConnection(t *testing.T) {
+	if invariant.On {
+		t.Skip("checks allocate")
+	}
+	for name, of := range map[string]struct {
+		req    func() *protocol.Command
+		allocs float64
+	}{
+		"send": {func() *protocol.Command { return sendCommand(bytes.Repeat([]byte("x"), 1024)) }, wireSendAllocs},
+		"pull": {func() *protocol.Command { return pullCommand(0) }, wirePullAllocs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ask := newHotConn(t, newHotBroker(t, nil), of.req())
+			per := testing.AllocsPerRun(100, ask) / hotBatch
+			t.Log("allocations per request:", per)
+			require.LessOrEqual(t, per, of.allocs)
+		})
+	}
+}
+
+// hotBatch is how many requests a hot connection has in flight.
+const hotBatch = 32
+
+// newHotConn connects to b and returns a function that sends a request hotBatch times and reads the answers, and which
+// allocates nothing itself. b has messages to pull.
+func newHotConn(tb testing.TB, b *Broker, req *protocol.Command) (ask func()) {
+	tb.Helper()
+	for range hotBatch {
+		mustHandle(tb, b, sendCommand([]byte("x")))
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(tb, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- remoting.NewServer(b.cfg.Load().ServerConfig, b.mux, zerolog.Nop(), remoting.Hooks{}).Serve(ctx, l)
+	}()
+	conn, err := net.Dial("tcp", l.Addr().String())
+	require.NoError(tb, err)
+	tb.Cleanup(func() {
+		require.NoError(tb, conn.Close())
+		cancel()
+		require.NoError(tb, <-ended)
+	})
+	var out []byte
+	for range hotBatch {
+		out, err = protocol.Append(out, req)
+		require.NoError(tb, err)
+	}
+	in := bufio.NewReaderSize(conn, 64<<10)
+	return func() {
+		if _, err := conn.Write(out); err != nil {
+			tb.Fatal(err)
+		}
+		for range hotBatch {
+			size, err := in.Peek(4)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if _, err := in.Discard(4 + int(binary.BigEndian.Uint32(size))); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkWire sends and pulls over a connection, hotBatch requests at a time; an operation is one request.
+func BenchmarkWire(bench *testing.B) {
+	for name, req := range map[string]*protocol.Command{"send": sendCommand(bytes.Repeat([]byte("x"), 1024)), "pull": pullCommand(0)} {
+		bench.Run(name, func(bench *testing.B) {
+			ask := newHotConn(bench, newHotBroker(bench, nil), req)
+			bench.ReportAllocs()
+			bench.ResetTimer()
+			for done := 0; done < bench.N; done += hotBatch {
+				ask()
+			}
+		})
+	}
 }
 
 // BenchmarkSendInline sends 1 KiB messages as the reader of a connection does.
