@@ -39,6 +39,7 @@ func testConfig() Config {
 	cfg.StorePathRootDir, cfg.StorePathCommitLog = "/store", "/store/commitlog"
 	cfg.CommitLogFileSize = 1 << 20
 	cfg.MaxHashSlotNum, cfg.MaxIndexNum = 1000, 4000
+	cfg.ConsumeQueueFileSize = 20 * 5000 // a disk in memory has no holes
 	return cfg
 }
 
