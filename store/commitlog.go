@@ -39,9 +39,6 @@ type commitLog struct {
 // load opens all files of the directory. Java pre-allocates the file after the
 // current one and may leave an empty one last; both are fine.
 func (l *commitLog) load() error {
-	if err := l.paths.make(l.fs); err != nil {
-		return err
-	}
 	files, err := findOffsetFiles(l.fs, l.paths.all())
 	if err != nil {
 		return err

@@ -54,9 +54,6 @@ func newKeyIndex(fsys vfs.FS, dir string, cfg *Config, now func() time.Time) *ke
 // removed, and the whole log must be read to make the index again. An empty one
 // was just being made.
 func (x *keyIndex) load(list *queueList, logMin int64, repaired repairs) (whole bool, err error) {
-	if err := vfs.MkdirAllSync(x.fs, x.dir); err != nil {
-		return false, err
-	}
 	infos, err := x.fs.List(x.dir)
 	if err != nil {
 		return false, err

@@ -102,16 +102,6 @@ func (p *logPaths) markFull(fsys vfs.FS, limit float64) {
 	p.full.Store(full)
 }
 
-// make creates the directories that new files go to.
-func (p *logPaths) make(fsys vfs.FS) error {
-	for _, dir := range p.write {
-		if err := vfs.MkdirAllSync(fsys, dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // syncNames makes creations and removals durable. A path that only has been
 // read from may be missing.
 func (p *logPaths) syncNames(fsys vfs.FS) error {

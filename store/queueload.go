@@ -249,16 +249,8 @@ func (t *queueTable) openExt(q *queue, durable bool) error {
 	return x.load(!durable)
 }
 
-// makeDirs makes the directories of queues and extensions, and looks whether
-// there are any extensions.
-func (t *queueTable) makeDirs() (err error) {
-	if err := vfs.MkdirAllSync(t.fs, t.dir); err != nil {
-		return err
-	}
-	if t.extEnabled {
-		t.extThere = true
-		return vfs.MkdirAllSync(t.fs, t.extDir)
-	}
+// findExt looks whether there are any extensions.
+func (t *queueTable) findExt() (err error) {
 	t.extThere, err = vfs.Exists(t.fs, t.extDir)
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"time"
 
@@ -59,6 +60,9 @@ func (s *Store) load() error {
 	if err != nil {
 		return err
 	}
+	if err := s.makeDirs(); err != nil {
+		return err
+	}
 	if s.check, err = loadCheckpoint(s.deps.FS, path.Join(s.root, "checkpoint")); err != nil {
 		return err
 	}
@@ -90,6 +94,21 @@ func (s *Store) load() error {
 		Int64("ms", s.nowMs()-s.startMs).Msg("store recovered")
 	return s.deps.FS.SyncDir(s.root)
 }
+
+// makeDirs makes what is missing of the directories in one go: each sync may
+// wait for whatever else the disk is told to write.
+func (s *Store) makeDirs() error {
+	dirs := append(slices.Clone(s.log.paths.write), s.queues.dir)
+	if s.queues.extEnabled {
+		dirs = append(dirs, s.queues.extDir)
+	}
+	if s.config().MessageIndexEnable {
+		dirs = append(dirs, s.indexDir())
+	}
+	return vfs.MkdirAllSync(s.deps.FS, dirs...)
+}
+
+func (s *Store) indexDir() string { return path.Join(s.root, "index") }
 
 // judge decides how the store was left. The mark counts when Java's checkpoint
 // is the one that it knows; abort is Java's sign of a crash, and ours for Java.
@@ -130,7 +149,7 @@ func (r *recovery) repaired(file, what string) {
 // openQueues makes the queues from the list, or from what the directories have.
 func (r *recovery) openQueues() (err error) {
 	q := r.s.queues
-	if err := q.makeDirs(); err != nil {
+	if err := q.findExt(); err != nil {
 		return err
 	}
 	if r.list != nil && r.ending != crashed && !q.extThere {
@@ -162,7 +181,7 @@ func (r *recovery) openIndex() error {
 	if !s.config().MessageIndexEnable {
 		return nil
 	}
-	s.index = newKeyIndex(s.deps.FS, path.Join(s.root, "index"), s.config(), s.deps.Clock.Now)
+	s.index = newKeyIndex(s.deps.FS, s.indexDir(), s.config(), s.deps.Clock.Now)
 	wrong, err := s.index.load(r.list, s.log.minOffset(), r.repaired)
 	r.whole = r.whole || wrong
 	return err

@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 )
 
 // Flag says how Open treats a file.
@@ -153,19 +154,31 @@ func WriteFileLike(fsys FS, name, like string, b []byte) error {
 	return fsys.SyncDir(path.Dir(name))
 }
 
-// MkdirAllSync makes a directory, and those above it, durably.
-func MkdirAllSync(fsys FS, dir string) error {
-	if ok, err := Exists(fsys, dir); ok || err != nil {
-		return err
+// MkdirAllSync makes directories, and those above them, durably. Those that
+// lie in one directory share its sync.
+func MkdirAllSync(fsys FS, dirs ...string) error {
+	var changed []string // the inner ones first
+	for _, dir := range dirs {
+		for d := path.Clean(dir); ; d = path.Dir(d) {
+			if ok, err := Exists(fsys, d); err != nil {
+				return err
+			} else if ok {
+				break
+			}
+			if parent := path.Dir(d); !slices.Contains(changed, parent) {
+				changed = append(changed, parent)
+			}
+		}
+		if err := fsys.MkdirAll(dir); err != nil {
+			return err
+		}
 	}
-	parent := path.Dir(path.Clean(dir))
-	if err := MkdirAllSync(fsys, parent); err != nil {
-		return err
+	for _, dir := range slices.Backward(changed) {
+		if err := fsys.SyncDir(dir); err != nil {
+			return err
+		}
 	}
-	if err := fsys.MkdirAll(dir); err != nil {
-		return err
-	}
-	return fsys.SyncDir(parent)
+	return nil
 }
 
 // Exists says whether a file or directory is there.
