@@ -25,6 +25,7 @@ var (
 	rounds = flag.Int("rounds", 7, "rounds that count; one more comes before them")
 	count  = flag.Int("n", 100000, "messages a round and side")
 	size   = flag.Int("size", 1024, "body bytes")
+	warm   = flag.Bool("warm", true, "touch memory before each round")
 	flush  = flag.String("flush", "ASYNC_FLUSH", "flushDiskType of the Broker; SYNC_FLUSH makes the floor sync too")
 )
 
@@ -77,8 +78,10 @@ func run() error {
 	defer floor.stop()
 	for round := range *rounds + 1 {
 		for _, s := range []*side{ours, floor} {
-			if err := warmMemory(*count * (*size + 1024)); err != nil {
-				return err
+			if *warm {
+				if err := warmMemory(*count * (*size + 1024)); err != nil {
+					return err
+				}
 			}
 			us, rate, err := s.load()
 			if err != nil {
