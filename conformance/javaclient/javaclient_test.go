@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -71,24 +70,12 @@ func run(t *testing.T, with []release, only []target.Kind, cluster func(*testing
 			t.Run(fmt.Sprintf("%s on %s", r, kind), func(t *testing.T) {
 				t.Parallel()
 				name, _, _ := strings.Cut(strings.TrimPrefix(t.Name(), "Test"), "/")
-				report.Test(t, report.Features, inWords(name), fmt.Sprintf("%s on %s", r, kind))
+				report.Test(t, report.Features, report.Words(name), fmt.Sprintf("%s on %s", r, kind))
 				requireJDK(t)
 				test(t, &client{jvm: shareJVM(t, r), t: t, c: cluster(t, kind)})
 			})
 		}
 	}
-}
-
-// inWords turns SendOneWay into "send one way".
-func inWords(name string) string {
-	var words strings.Builder
-	for i, r := range name {
-		if unicode.IsUpper(r) && i > 0 {
-			words.WriteByte(' ')
-		}
-		words.WriteRune(unicode.ToLower(r))
-	}
-	return words.String()
 }
 
 var names atomic.Int64

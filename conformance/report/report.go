@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"unicode"
 )
 
 // DirVariable names the environment variable with the folder that verdicts are written to. Where it is not set, tests
@@ -88,4 +90,18 @@ func Add(e Entry) error {
 		return err
 	}
 	return file.Close()
+}
+
+// Words turns a test's name such as SendOneWay into the row "send one way".
+func Words(name string) string {
+	var words strings.Builder
+	before := 'A'
+	for _, r := range name {
+		if unicode.IsUpper(r) && unicode.IsLower(before) {
+			words.WriteByte(' ')
+		}
+		words.WriteRune(unicode.ToLower(r))
+		before = r
+	}
+	return words.String()
 }

@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-	"unicode"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/consumer"
@@ -61,19 +60,7 @@ func each(t *testing.T, test func(t *testing.T, c *target.Cluster)) {
 // enter puts the scenario into the compatibility tables: its row is the test's name, in words.
 func enter(t *testing.T, kind target.Kind) {
 	test, _, _ := strings.Cut(strings.TrimPrefix(t.Name(), "Test"), "/")
-	report.Test(t, report.Features, inWords(test), "go on "+string(kind))
-}
-
-// inWords turns SendOneWay into "send one way".
-func inWords(name string) string {
-	var words strings.Builder
-	for i, r := range name {
-		if unicode.IsUpper(r) && i > 0 {
-			words.WriteByte(' ')
-		}
-		words.WriteRune(unicode.ToLower(r))
-	}
-	return words.String()
+	report.Test(t, report.Features, report.Words(test), "go on "+string(kind))
 }
 
 // eachAlone runs test against a cluster of its own, whose servers it may end. Java takes half a minute for each end,
