@@ -106,6 +106,7 @@ func (b *Broker) consumerStatus(ctx context.Context, c *remoting.Call, h *protoc
 		}
 		body.ConsumerTable[client.ClientID] = status
 	}
+	c.Outcome(protocol.Success, unsetRemark)
 	return nil, answerJSON(c, body)
 }
 

@@ -39,6 +39,7 @@ func (b *Broker) sendReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 	if queueID < 0 {
 		queueID = b.pick(topic.WriteQueueNums)
 	}
+	h.Properties = replyProperties(cfg, h.Properties)
 	result := &protocol.SendResult{MsgID: "0", QueueID: queueID}
 	pushed := b.pushReply(ctx, c, h, queueID)
 	if cfg.StoreReplyMessageEnable {
@@ -47,6 +48,12 @@ func (b *Broker) sendReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 		}
 	}
 	return result, pushed
+}
+
+// replyProperties are those that the producer and the store get.
+func replyProperties(cfg *Config, text string) string {
+	own := message.AppendProperty([]byte(readProps(text).text), message.PropMsgRegion, cfg.RegionID)
+	return string(message.AppendProperty(own, message.PropTraceOn, boolText(cfg.TraceOn)))
 }
 
 // pushReply brings the reply to the client that its property REPLY_TO_CLIENT names.
@@ -64,7 +71,7 @@ func (b *Broker) pushReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 		QueueID: queueID, SysFlag: h.SysFlag, BornTimestampMs: h.BornTimestampMs, Flag: h.Flag,
 		Properties:     message.SetProperty(h.Properties, message.PropPushReplyTime, strconv.FormatInt(b.nowMs(), 10)),
 		ReconsumeTimes: h.ReconsumeTimes, UnitMode: h.UnitMode,
-		BornHost: "/" + peerAddr(c), StoreHost: "/" + b.storeHost.String(), StoreTimestampMs: b.nowMs(),
+		BornHost: peerAddr(c), StoreHost: b.storeHost.String(), StoreTimestampMs: b.nowMs(),
 	})
 	req.Body = c.Request().Body
 	ctx, cancel := clockwork.WithTimeout(ctx, b.clock, relayPatience)
@@ -78,12 +85,9 @@ func (b *Broker) pushReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 }
 
 func (b *Broker) storeReply(c *remoting.Call, h *protocol.SendHeader, queueID int32, result *protocol.SendResult) error {
-	cfg := b.cfg.Load()
-	properties := message.AppendProperty([]byte(readProps(h.Properties).text), message.PropMsgRegion, cfg.RegionID)
-	properties = message.AppendProperty(properties, message.PropTraceOn, boolText(cfg.TraceOn))
 	receipt, err := b.store.Put(&message.Message{
 		Topic: h.Topic, QueueID: queueID, Flag: h.Flag, SysFlag: h.SysFlag, BornTimestampMs: h.BornTimestampMs,
-		BornHost: bornHost(c), StoreHost: b.storeHost, ReconsumeTimes: h.ReconsumeTimes, Body: c.Request().Body, Properties: string(properties),
+		BornHost: bornHost(c), StoreHost: b.storeHost, ReconsumeTimes: h.ReconsumeTimes, Body: c.Request().Body, Properties: h.Properties,
 	})
 	if err != nil {
 		return b.putOutcome(err)
