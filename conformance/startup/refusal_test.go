@@ -116,7 +116,7 @@ func TestUnwritableStore(t *testing.T) {
 	for store, want := range map[string]string{
 		readOnly:                       "broker: open " + readOnly + "/lock: read-only file system",
 		filepath.Join(readOnly, "new"): "broker: mkdir " + readOnly + "/new: read-only file system",
-		file:                           "broker: open " + file + "/lock: not a directory",
+		file:                           "broker: mkdir " + file + ": not a directory",
 		filepath.Join(file, "store"):   "broker: stat " + file + "/store: not a directory",
 		"/proc/a-store-that-cannot-be": "broker: mkdir /proc/a-store-that-cannot-be: no such file or directory",
 	} {
