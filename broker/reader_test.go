@@ -19,7 +19,7 @@ import (
 	"rocketd/store/vfs"
 )
 
-// readerWatch notes what would make a connection's reader wait: a sync, or a dial.
+// readerWatch notes what would make a connection's reader wait: a sync, a dial, a write of what is written behind.
 type readerWatch struct {
 	mu    sync.Mutex
 	seen  map[string]int // all calls, by what they are
@@ -79,8 +79,13 @@ func (f watchedFile) Sync() error {
 	return f.File.Sync()
 }
 
+func (f watchedFile) WriteAt(p []byte, off int64) (int, error) {
+	f.watch.look("WriteAt")
+	return f.File.WriteAt(p, off)
+}
+
 // Sends run on their connection's reader, which serves everything else of that connection too: nothing that they may
-// meet, a topic that is to be made, a new queue, the next file of the log, may wait for the disk or the network there.
+// meet, a topic that is to be made, a new queue, a full tail, the next file of the log or of the index, may wait for the disk or the network there.
 func TestReadersNeverWaitForDiskOrNetwork(t *testing.T) {
 	watch := &readerWatch{seen: map[string]int{}, found: map[string]bool{}}
 	network := new(remotingtest.Network)
@@ -90,19 +95,23 @@ func TestReadersNeverWaitForDiskOrNetwork(t *testing.T) {
 			watch.look("Dial")
 			return nil, fmt.Errorf("%s is not there", addr)
 		},
-	}, func(c *Config) { c.NamesrvAddr = nobodysAddr })
+	}, func(c *Config) {
+		c.NamesrvAddr = nobodysAddr
+		c.QueueTailMaxUnits = 3                  // after which an append writes queues and index by itself
+		c.MaxHashSlotNum, c.MaxIndexNum = 10, 40 // some files of the index, too
+	})
 	w := dial(t, b, "10911")
 	body := strings.Repeat("x", 3000)
 	for i := range 500 { // which fills some files of the log
 		for topic, queue := range map[string]string{"T": fmt.Sprint(i % 4), fmt.Sprint("new", i%50): "0", "%RETRY%G": "0"} {
-			answer := w.ask(protocol.SendMessage, sendFields(topic, "queueId="+queue), body)
+			answer := w.ask(protocol.SendMessage, sendFields(topic, "queueId="+queue+" properties="+props("KEYS=k")), body)
 			require.Equal(t, protocol.Success, answer.Code, answer.Remark)
 		}
 	}
 	require.NoError(t, b.stop())
 	watch.mu.Lock()
 	defer watch.mu.Unlock()
-	for _, what := range []string{"Sync", "SyncDir", "Dial"} {
+	for _, what := range []string{"Sync", "SyncDir", "WriteAt", "Dial"} {
 		require.Positive(t, watch.seen[what], "the test does not see what it looks for")
 	}
 	require.Empty(t, watch.found)

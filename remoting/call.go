@@ -53,9 +53,9 @@ type sink interface {
 	answered()
 	// kick sees to it that delivered answers leave, without blocking.
 	kick()
-	// park counts a parked call; false means that there are too many.
-	park() bool
-	unpark()
+	// park counts a parked call of so many bytes; false means that there are too many.
+	park(bytes int64) bool
+	unpark(bytes int64)
 	// spawn runs fn on a goroutine that the owner waits for when it closes; false means that nobody wants the answer.
 	spawn(fn func()) bool
 }
@@ -69,8 +69,9 @@ type Call struct {
 	peer   Peer
 	sink   sink
 	req    protocol.Command
-	inline bool // the handler runs on the reader, so slices of the request die with it
-	held   int64
+	inline bool  // the handler runs on the reader, so slices of the request die with it
+	held   int64 // bytes that count while a goroutine works on the request
+	size   int64 // bytes of the request's header, which stay as long as the call
 
 	answer     protocol.Command
 	attachment Attachment
@@ -95,6 +96,7 @@ func newCall(ctx context.Context, m *Mux, peer Peer, s sink) *Call {
 func (c *Call) decode(frame []byte) error {
 	c.req.Fields = c.reqFields[:0]
 	err := protocol.Decode(frame, &c.req)
+	c.size = int64(len(frame) - len(c.req.Body))
 	if c.req.Fields != nil {
 		c.reqFields = c.req.Fields[:0]
 	}
@@ -124,7 +126,7 @@ func (c *Call) recycle() {
 func (c *Call) Peer() Peer { return c.peer }
 
 // Request is the request as it was received. It is valid until the handler returns; for a parked or detached call, and
-// on a lane that is not inline, until the answer. Strings may be kept for ever, the body may not.
+// on a lane that is not inline, until the answer. Strings may be kept for ever, the body may not; a parked call has none.
 func (c *Call) Request() *protocol.Command { return &c.req }
 
 // Outcome sets the code and the remark of an answer that carries the handler's header.
@@ -168,7 +170,7 @@ func (c *Call) Reply(header any, err error) {
 	}
 	c.conclude(c.putHeader(header, err))
 	if was == callParked {
-		c.sink.unpark()
+		c.sink.unpark(c.size)
 	}
 	c.sink.kick()
 }
@@ -208,12 +210,14 @@ func (c *Call) protect(fn func() (any, error)) (header any, err error) {
 	}
 }
 
-// parkNow marks the call as parked after its handler returned so. Someone may have replied already.
+// parkNow marks the call as parked after its handler returned so. Someone may have replied already. The body goes: what
+// waits for long must be small.
 func (c *Call) parkNow() {
+	c.req.Body = nil
 	if !c.state.CompareAndSwap(callOpen, callParked) {
 		return
 	}
-	if !c.sink.park() {
+	if !c.sink.park(c.size) {
 		c.Reply(nil, &protocol.Error{Code: protocol.SystemBusy, Remark: overloadRemark})
 	}
 }

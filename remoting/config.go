@@ -34,8 +34,9 @@ type ServerConfig struct {
 	FrameTimeoutSeconds int32 `conf:"serverFrameTimeoutSeconds,static"`
 	// WriteTimeoutSeconds is the time a peer has to take the next 256 KiB of what we write.
 	WriteTimeoutSeconds int32 `conf:"serverWriteTimeoutSeconds,static"`
-	// MaxPendingBytes is the limit of bytes held for one connection (answers that wait for the socket, bodies of
-	// requests in work). Beyond it the connection is not read.
+	// MaxPendingBytes is the limit of bytes held for one connection (answers that wait for the socket, requests in
+	// work). Beyond it the connection is not read. The headers of parked requests have the same limit for themselves;
+	// beyond it a request is not parked but refused.
 	MaxPendingBytes int64 `conf:"serverMaxPendingBytesPerConnection,static"`
 	// MaxParked is the limit of calls of one connection that wait for their answer without a goroutine.
 	MaxParked int32 `conf:"serverMaxParkedPerConnection,static"`

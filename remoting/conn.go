@@ -63,14 +63,15 @@ type conn struct {
 	waiters map[int32]chan *protocol.Command // guarded by mu: our calls, by opaque
 	opaque  int32                            // guarded by mu: the last one given out
 
-	done     chan struct{} // closed when the connection closes
-	held     atomic.Int64  // bytes that wait to be written, and of request bodies in work
-	full     atomic.Bool   // the reader waits until held shrinks
-	open     atomic.Int64  // requests received and not yet answered
-	parked   atomic.Int64  // those of them that are parked
-	users    atomic.Int64  // goroutines that work for the connection; the last one runs gone
-	draining atomic.Bool   // read no more; close when everything is answered and written
-	unread   atomic.Bool   // the reader has stopped for draining
+	done        chan struct{} // closed when the connection closes
+	held        atomic.Int64  // bytes that wait to be written, and of request bodies in work
+	full        atomic.Bool   // the reader waits until held shrinks
+	open        atomic.Int64  // requests received and not yet answered
+	parked      atomic.Int64  // those of them that are parked
+	parkedBytes atomic.Int64  // of their headers
+	users       atomic.Int64  // goroutines that work for the connection; the last one runs gone
+	draining    atomic.Bool   // read no more; close when everything is answered and written
+	unread      atomic.Bool   // the reader has stopped for draining
 
 	// The watch compares these with its coarse clock. Zero means: not now.
 	lastRead   atomic.Int64
@@ -254,8 +255,15 @@ func (c *conn) answered() {
 	}
 }
 
-func (c *conn) park() bool { return c.parked.Add(1) <= c.limits.maxParked }
-func (c *conn) unpark()    { c.parked.Add(-1) }
+func (c *conn) park(bytes int64) bool {
+	number, all := c.parked.Add(1), c.parkedBytes.Add(bytes)
+	return number <= c.limits.maxParked && all <= c.limits.maxPending
+}
+
+func (c *conn) unpark(bytes int64) {
+	c.parked.Add(-1)
+	c.parkedBytes.Add(-bytes)
+}
 
 func (c *conn) spawn(fn func()) bool {
 	c.mu.Lock()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -231,6 +232,65 @@ func TestRequestsInWorkHoldTheirConnectionBack(t *testing.T) {
 	seen[r.ReadFrame().Opaque] = true
 	require.Equal(t, map[int32]bool{0: true, 1: true, 2: true, 9: true}, seen)
 	f.holdsNothing()
+}
+
+func TestDetachedRequestsHoldTheirConnectionBack(t *testing.T) {
+	f := newFixture(t, func(_ *fixture, c *ServerConfig) { c.MaxPendingBytes = 300_000 }).start()
+	r, other := f.raw(), f.raw()
+	const n = 40
+	go func() {
+		for i := range int32(n) {
+			frame, _ := protocol.Append(nil, request(codeDetach, i, "", make([]byte, 50_000)))
+			_, _ = r.Conn().Write(frame)
+		}
+	}()
+	testkit.Eventually(t, func() bool { return f.server.counts.stalls.Load() == 1 }, "the reader stalls")
+	require.Less(t, f.inline.Busy(), 10)
+	other.WriteFrame(request(codeEcho, 1, "does not wait", nil))
+	other.ReadFrame()
+	for range n {
+		f.gate <- struct{}{}
+		require.Equal(t, int32(protocol.Success), r.ReadFrame().Code)
+	}
+	f.holdsNothing()
+}
+
+// A parked request may wait for minutes: it keeps no body, and only so much of headers.
+func TestParkedRequestsAreSmall(t *testing.T) {
+	for _, code := range []int32{codePark, codeParkInline} {
+		f := newFixture(t, func(_ *fixture, c *ServerConfig) { c.MaxPendingBytes = 4 << 20 }).start()
+		r := f.raw()
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		const n = 100
+		var waiting []*Call
+		for i := range int32(n) {
+			r.WriteFrame(request(code, i, "", make([]byte, 1<<20)))
+			waiting = append(waiting, <-f.parked)
+		}
+		testkit.Eventually(t, func() bool { return f.conns()[0].parked.Load() == n }, "all are parked")
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(32<<20), "heap grown by %d parked requests", n)
+
+		long := strings.Repeat("h", 1<<20)
+		for i := range int32(3) {
+			r.WriteFrame(request(code, n+i, long, nil))
+			waiting = append(waiting, <-f.parked)
+		}
+		r.WriteFrame(request(code, n+3, long, nil))
+		<-f.parked
+		answer := r.ReadFrame()
+		require.Equal(t, []int32{n + 3, protocol.SystemBusy}, []int32{answer.Opaque, answer.Code})
+		for _, c := range waiting {
+			c.Reply(nil, nil)
+			require.Equal(t, int32(protocol.Success), r.ReadFrame().Code)
+		}
+		f.holdsNothing()
+		require.Zero(t, f.conns()[0].parkedBytes.Load())
+		f.shutdown()
+	}
 }
 
 func TestConnectionsAreLimited(t *testing.T) {

@@ -262,10 +262,10 @@ func (d *direct) deliver(c *Call) {
 	d.answer <- &a
 }
 
-func (d *direct) answered()  {}
-func (d *direct) kick()      {}
-func (d *direct) park() bool { return true }
-func (d *direct) unpark()    {}
+func (d *direct) answered()       {}
+func (d *direct) kick()           {}
+func (d *direct) park(int64) bool { return true }
+func (d *direct) unpark(int64)    {}
 
 func (d *direct) spawn(fn func()) bool {
 	go fn()

@@ -213,8 +213,13 @@ func (c *conn) serveInline(call *Call) {
 		return
 	}
 	call.inline = false
+	call.held = call.size
+	if len(call.req.Body) > 0 {
+		call.held += int64(len(c.in.block.b)) // which the body keeps
+	}
+	c.hold(call.held)
 	c.enter()
-	go c.proceed(call, lane, d.fn)
+	go c.proceed(call, lane, call.held, d.fn)
 }
 
 // abandon leaves the reader's call, and the buffer if the request has a body in it, to others.
@@ -232,7 +237,7 @@ func (c *conn) serveOnLane(call *Call) {
 	} else if n > 0 {
 		call.req.Body = slices.Clone(call.req.Body)
 	}
-	call.held = int64(len(call.req.Body))
+	call.held = call.size + int64(len(call.req.Body))
 	c.hold(call.held)
 	c.call = newCall(c.ctx, c.mux, c, c)
 	c.enter()
@@ -258,8 +263,8 @@ func growStack(i int) byte {
 }
 
 // proceed is the goroutine of a call that an inline handler detached.
-func (c *conn) proceed(call *Call, lane *Lane, fn func() (any, error)) {
-	c.retire(call, lane, 0, call.proceed(fn))
+func (c *conn) proceed(call *Call, lane *Lane, held int64, fn func() (any, error)) {
+	c.retire(call, lane, held, call.proceed(fn))
 }
 
 // retire ends a goroutine of a lane: first the place in the lane is free, then the answer is written. Others at work for

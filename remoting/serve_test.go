@@ -240,10 +240,10 @@ func TestParkedCallsHoldNoPlaceAndAreAnsweredOnce(t *testing.T) {
 	f := newFixture(t, func(f *fixture, _ *ServerConfig) { f.lane = NewLane("work", 1, false) }).start()
 	r := f.raw()
 	for i, code := range []int32{codePark, codeParkInline, codePark, codeParkInline} {
-		r.WriteFrame(request(code, int32(i), "", []byte("kept")))
+		r.WriteFrame(request(code, int32(i), "kept", []byte("not kept")))
 		c := <-f.parked
 		testkit.Eventually(t, func() bool { return f.lane.Busy() == 0 }, "the lane is free")
-		require.Equal(t, "kept", string(c.Request().Body))
+		require.Equal(t, "kept", text(c.Request()))
 		if i < 2 {
 			c.Attach(&pieces{[][]byte{[]byte("more")}, &f.released})
 			c.Reply(&echoHeader{Text: "later"}, nil)

@@ -54,9 +54,11 @@ func (a *appending) free() {
 const maxRecordHead = 1 << 10
 
 // MayWait says whether storing a message of that many bytes of body and
-// properties may have to wait for the disk. Then it is not for a connection's
-// reader.
-func (s *Store) MayWait(bytes int) bool { return s.log.mayWait(int64(bytes) + maxRecordHead) }
+// properties may have to wait for the disk, or for the dispatcher. Then it is
+// not for a connection's reader.
+func (s *Store) MayWait(bytes int) bool {
+	return s.pending.Load() >= int64(s.config().QueueTailMaxUnits) || s.log.mayWait(int64(bytes)+maxRecordHead)
+}
 
 // Put appends a message. When it returns, the message can be read and is in
 // the page cache; whether it is on the disk is AwaitFlush's answer. The message
