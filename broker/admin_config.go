@@ -14,6 +14,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -25,8 +26,13 @@ import (
 	"rocketd/store/vfs"
 )
 
-// deniedKeys are refused with Java's text, whatever else is said about them.
-var deniedKeys = map[string]bool{"brokerConfigPath": true, "rocketmqHome": true, "configBlackList": true}
+// deniedKeys is the part of the black list that configBlackList cannot shorten. Such keys are refused with Java's text.
+var deniedKeys = []string{"brokerConfigPath", "rocketmqHome", "configBlackList"}
+
+func (c *Config) denied(key string) bool {
+	key = strings.TrimSpace(key)
+	return slices.Contains(deniedKeys, key) || slices.Contains(strings.Split(c.ConfigBlackList, ";"), key)
+}
 
 // secretKey matches the names of keys whose values leave the broker for nobody.
 var secretKey = regexp.MustCompile(`(?i)(password|secret|credential|accesskey|privatekey|token)`)
@@ -38,7 +44,7 @@ type liveConfig struct {
 }
 
 func (b *Broker) updateBrokerConfig(_ context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.Empty, error) {
-	changes, err := parseChanges(c.Request().Body)
+	changes, err := b.parseChanges(c.Request().Body)
 	if err != nil || len(changes) == 0 {
 		return nil, err
 	}
@@ -73,14 +79,14 @@ func peerAddr(c *remoting.Call) string {
 }
 
 // parseChanges reads the properties of a request. Its errors come before anything is changed.
-func parseChanges(text []byte) (map[string]string, error) {
+func (b *Broker) parseChanges(text []byte) (map[string]string, error) {
 	properties, err := compat.ParseProperties(text)
 	if err != nil {
 		return nil, protocol.Errorf(protocol.InvalidParameter, "the properties cannot be read: %v", err)
 	}
 	changes := make(map[string]string, len(properties))
 	for _, p := range properties {
-		if deniedKeys[strings.TrimSpace(p.Key)] {
+		if b.cfg.Load().denied(p.Key) {
 			return nil, protocol.Errorf(protocol.NoPermission, "Can not update config in black list.")
 		}
 		// Such a value would be several lines, or join with the next, when it is read from the file.

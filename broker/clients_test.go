@@ -4,7 +4,6 @@ package broker
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +12,6 @@ import (
 
 	"rocketd/internal/testkit"
 	"rocketd/protocol"
-	"rocketd/store/vfs"
 )
 
 func TestAHeartbeatCreatesGroupAndRetryTopic(t *testing.T) {
@@ -180,93 +178,4 @@ func TestLocks(t *testing.T) {
 	require.Empty(t, answer.Body)
 	require.Equal(t, `{"lockOKMQSet":[`+q1+`]}`, lock("c2", q1))
 	require.Equal(t, protocol.SystemError, b.ask(protocol.LockBatchMQ, "", "").Code)
-}
-
-const confText = "# the broker\nbrokerName = broker-a\ntraceOn=true\n"
-
-func newConfiguredBroker(t *testing.T) *bareBroker {
-	b := newBareBroker(t, nil)
-	require.NoError(t, b.disk.MkdirAll("/conf"))
-	require.NoError(t, vfs.WriteFileAtomic(b.disk, "/conf/broker.conf", []byte(confText)))
-	return b
-}
-
-func (b *bareBroker) confFile() string {
-	text, err := vfs.ReadFile(b.disk, "/conf/broker.conf")
-	require.NoError(b.t, err)
-	return string(text)
-}
-
-func TestHotKeysChange(t *testing.T) {
-	b := newConfiguredBroker(t)
-	b.clock.Advance(time.Second)
-	b.mustAsk(protocol.UpdateBrokerConfig, "", "traceOn=false\nmaxMessageSize=65536\n")
-	require.False(t, b.cfg.Load().TraceOn)
-	require.Equal(t, 65536, b.cfg.Load().MaxMessageSize)
-	require.Contains(t, b.confFile(), "# the broker\nbrokerName = broker-a\n")
-	require.Contains(t, b.confFile(), "traceOn=false\n")
-	require.Contains(t, b.confFile(), "maxMessageSize=65536\n")
-	answer := b.mustAsk(protocol.GetBrokerConfig, "", "")
-	require.Equal(t, []protocol.Field{{Key: "version", Value: `{"counter":1,"stateVersion":0,"timestamp":1700000001000}`}}, answer.Fields)
-	require.Contains(t, string(answer.Body), "\ntraceOn=false\n")
-	require.Contains(t, string(answer.Body), "\nbrokerName=broker-a\n")
-	before := b.confFile()
-	b.mustAsk(protocol.UpdateBrokerConfig, "", "")
-	b.mustAsk(protocol.UpdateBrokerConfig, "", "# nothing\n")
-	require.Equal(t, before, b.confFile())
-}
-
-func TestOtherKeysAreRefusedAndNothingChanges(t *testing.T) {
-	b := newConfiguredBroker(t)
-	const denied = "Can not update config in black list."
-	before := *b.cfg.Load()
-	for body, want := range map[string]struct {
-		code int32
-		text string
-	}{
-		"brokerConfigPath=/x":                               {16, denied},
-		"configBlackList=x":                                 {16, denied},
-		"rocketmqHome=-c $@|sh . echo x;":                   {16, denied},
-		" rocketmqHome = x":                                 {16, denied},
-		"traceOn=false\nrocketmqHome=x":                     {16, denied},
-		"storePathRootDir=/x":                               {16, "storePathRootDir"},
-		"listenPort=1":                                      {16, "listenPort"},
-		"namesrvAddr=evil:9876":                             {16, "namesrvAddr"},
-		"filterServerNums=1":                                {16, "filterServerNums"},
-		"ROCKETMQHOME=x":                                    {16, "ROCKETMQHOME"},
-		"traceOn=false\nfooBar=1":                           {16, "fooBar"},
-		"traceOn=a\\nrocketmqHome=/evil":                    {29, "line break"},
-		"traceOn=a\\u000arocketmqHome=/evil":                {29, "line break"},
-		"traceOn=a\\u0000":                                  {29, "NUL"},
-		"traceOn=a\\\\":                                     {29, "backslash"},
-		"maxMessageSize=abc":                                {29, "maxMessageSize=abc"},
-		"brokerPermission=8":                                {29, "brokerPermission=8"},
-		"traceOn=xyz":                                       {29, "traceOn=xyz"},
-		"maxMessageSize=1\\r\nbrokerPermission=6":           {29, "line break"},
-		"diskMaxUsedSpaceRatio=50\nmaxMessageSize=-1":       {29, "maxMessageSize"},
-		strings.Repeat("k", 10_000) + "=" + "v":             {16, strings.Repeat("k", 64)},
-		fmt.Sprintf("fooBar%s=1", strings.Repeat("\\n", 9)): {29, "line break"},
-	} {
-		answer := b.ask(protocol.UpdateBrokerConfig, "", body)
-		require.Equal(t, want.code, answer.Code, "%.80s: %s", body, answer.Remark)
-		require.Contains(t, answer.Remark, want.text, "%.80s", body)
-		require.Less(t, len(answer.Remark), 1000)
-	}
-	require.Equal(t, before, *b.cfg.Load())
-	require.Equal(t, confText, b.confFile())
-}
-
-func TestAChangeThatCannotBeKeptIsNotMade(t *testing.T) {
-	b := newBareBroker(t, nil) // its configuration file does not exist
-	answer := b.ask(protocol.UpdateBrokerConfig, "", "traceOn=false\n")
-	require.Equal(t, protocol.SystemError, answer.Code)
-	require.True(t, b.cfg.Load().TraceOn)
-	b.deps.ConfigFile = ""
-	b.mustAsk(protocol.UpdateBrokerConfig, "", "traceOn=false\n")
-	require.False(t, b.cfg.Load().TraceOn)
-}
-
-func TestSecretsStayInside(t *testing.T) {
-	require.Equal(t, "brokerName=b\nmaxMessageSize=1\n",
-		string(withoutSecrets("accessKey=1\nbrokerName=b\ninnerClientAuthenticationCredentials=2\nmaxMessageSize=1\ntlsServerKeyPassword=3\nfooSecretKey=4\n")))
 }

@@ -35,7 +35,8 @@ type Config struct {
 	ListenPort        int32  `conf:"listenPort,static"` // listenPort-2 serves the same (the VIP channel)
 	BindAddress       string `conf:"bindAddress,static"`
 	RocketmqHome      string `conf:"rocketmqHome,static"`
-	HAListenPort      int32  `conf:"haListenPort,static"` // 0: listenPort+1
+	ConfigBlackList   string `conf:"configBlackList,static"` // keys that no request may change, ';' between
+	HAListenPort      int32  `conf:"haListenPort,static"`    // 0: listenPort+1
 
 	BrokerPermission               int32  `conf:"brokerPermission,hot"`
 	RegisterNameServerPeriod       int32  `conf:"registerNameServerPeriod,hot"`
@@ -108,6 +109,7 @@ func DefaultConfig() Config {
 		BrokerClusterName: "DefaultCluster",
 		ListenPort:        10911,
 		BindAddress:       "0.0.0.0",
+		ConfigBlackList:   "configBlackList;brokerConfigPath",
 
 		BrokerPermission:               protocol.PermRead | protocol.PermWrite,
 		RegisterNameServerPeriod:       30_000,

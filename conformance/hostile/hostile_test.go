@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package hostile is what a hostile client may try, over real sockets against both servers, while a well-behaved client
-// goes on with its work. The cases S1, S2, S3 and S5 (changes of the configuration) stand beside the handlers:
-// broker/clients_test.go, namesrv/admin_test.go. Here are S4 (the exploit's frame), S6 (names), S7 (frames) and S8
-// (numbers from the wire).
+// goes on with its work. Where the cases stand:
+//
+//	S1 S2 S3 S5  changes of the configuration  config_test.go, broker/admin_config_test.go, namesrv/admin_test.go
+//	S4           the exploit's frame           hostile_test.go; that no program can be started: internal/tidy
+//	S6           names                         hostile_test.go, broker/hostile_test.go, namesrv/hostile_test.go
+//	S7           frames                        hostile_test.go, remoting/hostile_test.go, the fuzz tests of protocol
+//	S8           numbers from the wire         numbers_test.go, broker/hostile_test.go, namesrv/hostile_test.go
 package hostile
 
 import (
@@ -236,6 +240,25 @@ func TestS7Frames(t *testing.T) {
 			b.goesOn()
 		})
 	}
+	// Peers that ask and go: at once, with a reset, or for one direction only, which still gets its answer.
+	ask, err := protocol.Append(nil, sendRequest(bystanderTopic))
+	require.NoError(t, err)
+	for i := range 200 {
+		nc, err := net.Dial("tcp", c.Broker.Addr)
+		require.NoError(t, err)
+		_, err = nc.Write(ask)
+		require.NoError(t, err)
+		tcp := nc.(*net.TCPConn)
+		switch i % 3 {
+		case 0:
+			require.NoError(t, tcp.SetLinger(0))
+		case 1:
+			require.NoError(t, tcp.CloseWrite())
+			require.Equal(t, protocol.Success, remotingtest.NewRaw(t, nc).ReadFrame().Code)
+		}
+		_ = nc.Close()
+	}
+	b.goesOn()
 	// Many that open a frame and never go on.
 	var slow []net.Conn
 	for range 200 {
