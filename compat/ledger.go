@@ -105,7 +105,7 @@ var differences = []Entry{
 	{"delay-dead", "delay", Deliberate, "A delayed message that can never be delivered is skipped with an error in the log; Java tries for ever.", "one message must not hold its level", nil},
 	{"pull-empty-fields", "pull", Deliberate, "A refused pull carries no extFields member where Java sends an empty one.", "clients do not look at it", nil},
 	{"fast-failure", "remoting", Deliberate, "No [TIMEOUT_CLEAN_QUEUE] and no page-cache refusals: there are no thread-pool queues to wait in.", "never busy while idle", nil},
-	{"frame-bounds", "protocol", Deliberate, "More than 4096 ext fields, a registration that inflates beyond 64 MiB, JSON headers with trailing commas or raw control characters, and binary entries that run past their region close the connection.", "bounded memory for unchecked input", nil},
+	{"frame-bounds", "protocol", Deliberate, "More than 4096 ext fields, a long frame while unfinished ones of all connections hold 1 GiB (serverMaxLongFrameBytes), a registration that inflates beyond 64 MiB, JSON headers with trailing commas or raw control characters, and binary entries that run past their region close the connection.", "bounded memory for unchecked input", nil},
 	{"remark-empty", "protocol", Deliberate, "An empty remark is not written; Java writes some.", "clients read both alike", nil},
 	{"panic-text", "remoting", Deliberate, "A failure inside the server answers SYSTEM_ERROR with a short text; Java sends the exception's text.", "no internals on the wire", nil},
 	{"static-topics", "route", Open, "Static-topic mappings are kept but not served in routes.", "comes with the remaining client features", nil},

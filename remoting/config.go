@@ -30,6 +30,9 @@ type ServerConfig struct {
 	MaxConnections int32 `conf:"serverMaxConnections,static"`
 	// MaxFrameBytes counts the length prefix; a longer frame closes the connection.
 	MaxFrameBytes int32 `conf:"serverMaxFrameBytes,static"`
+	// MaxLongFrameBytes is the limit of bytes that all connections together hold of frames above 64 KiB that are not
+	// whole yet. The connection that would pass it is closed.
+	MaxLongFrameBytes int64 `conf:"serverMaxLongFrameBytes,static"`
 	// FrameTimeoutSeconds, plus a second for each 64 KiB announced, is the time a begun frame has to arrive.
 	FrameTimeoutSeconds int32 `conf:"serverFrameTimeoutSeconds,static"`
 	// WriteTimeoutSeconds is the time a peer has to take the next 256 KiB of what we write.
@@ -54,6 +57,7 @@ func DefaultServerConfig() ServerConfig {
 		ShutdownWaitSeconds: 30,
 		MaxConnections:      65536,
 		MaxFrameBytes:       protocol.MaxFrameBytes,
+		MaxLongFrameBytes:   1 << 30,
 		FrameTimeoutSeconds: 60,
 		WriteTimeoutSeconds: 60,
 		MaxPendingBytes:     64 << 20,
@@ -74,6 +78,7 @@ func (c *ServerConfig) Validate() error {
 	positive("serverMaxConnections", int64(c.MaxConnections))
 	positive("serverFrameTimeoutSeconds", int64(c.FrameTimeoutSeconds))
 	positive("serverWriteTimeoutSeconds", int64(c.WriteTimeoutSeconds))
+	positive("serverMaxLongFrameBytes", c.MaxLongFrameBytes)
 	positive("serverMaxPendingBytesPerConnection", c.MaxPendingBytes)
 	positive("serverMaxParkedPerConnection", int64(c.MaxParked))
 	if c.MaxFrameBytes < 1024 || c.MaxFrameBytes > protocol.MaxFrameBytes {
@@ -119,6 +124,7 @@ type limits struct {
 	maxFrame     int
 	maxPending   int64
 	maxParked    int64
+	maxLong      int64
 	sndBuf       int
 	rcvBuf       int
 	serialize    protocol.SerializeType
@@ -135,6 +141,7 @@ func (c *ServerConfig) limits() limits {
 		maxFrame:     int(c.MaxFrameBytes),
 		maxPending:   c.MaxPendingBytes,
 		maxParked:    int64(c.MaxParked),
+		maxLong:      c.MaxLongFrameBytes,
 		sndBuf:       int(c.SndBufBytes),
 		rcvBuf:       int(c.RcvBufBytes),
 		serialize:    c.Serialize,

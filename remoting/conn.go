@@ -26,6 +26,8 @@ type shared struct {
 	sniff  bool        // refuse TLS and PROXY protocol by their first byte
 	goAway atomic.Bool // newer clients are told to go elsewhere
 	counts counts
+
+	longBytes atomic.Int64 // of read buffers that a long frame has made longer than usual
 }
 
 // Hooks are told of connections. They must not block for long.

@@ -131,6 +131,31 @@ func TestAnAnnouncedLengthCostsNothingUntilItsBytesArrive(t *testing.T) {
 	require.Less(t, int64(after.HeapAlloc)-int64(before.HeapAlloc), int64(n*64<<10), "heap grown by %d connections", n)
 }
 
+func TestLongFramesShareALimit(t *testing.T) {
+	f := newFixture(t, func(_ *fixture, c *ServerConfig) { c.MaxLongFrameBytes = 8 << 20 }).start()
+	bystander := f.raw()
+	bystander.WriteFrame(request(codeEcho, 1, "", nil))
+	bystander.ReadFrame()
+	most := append(rawFrame(16<<20-4, 100, ""), make([]byte, 1<<20)...)
+	var waiting []*remotingtest.Raw
+	for range 20 { // who send a MiB of 16 and wait
+		r := f.raw()
+		go func() { _, _ = r.Conn().Write(most) }() // it may be cut off in the middle
+		waiting = append(waiting, r)
+	}
+	testkit.Eventually(t, func() bool {
+		return f.server.counts.refused.Load() > 0 && f.server.longBytes.Load() <= 8<<20
+	}, "some are closed")
+	bystander.WriteFrame(request(codeEcho, 2, "", make([]byte, 40_000)))
+	require.Equal(t, int32(2), bystander.ReadFrame().Opaque)
+	for _, r := range waiting {
+		r.Close()
+	}
+	testkit.Eventually(t, func() bool { return f.server.longBytes.Load() == 0 && f.server.Connections() == 1 }, "all is given back")
+	bystander.WriteFrame(request(codeEcho, 3, "", make([]byte, 4<<20)))
+	require.Equal(t, int32(3), bystander.ReadFrame().Opaque)
+}
+
 func TestSlowFramesAreCut(t *testing.T) {
 	f := newFixture(t, nil)
 	f.server.limits.sweep = 2 * time.Millisecond

@@ -35,6 +35,7 @@ type input struct {
 	small      int   // small reads in a row
 	began      int64 // coarse time at which the frame that is not yet whole began; 0 if there is none
 	sniffed    bool
+	long       int64 // by how much the block is longer than usual
 }
 
 // readLoop reads until the peer, an error or a drain ends it.
@@ -56,6 +57,10 @@ func (c *conn) readLoop() {
 				in.began = 0 // it was not the peer who took that time
 			}
 			in.makeRoom(n, c.limits.maxFrame)
+			if !c.mayBeLong() {
+				c.refuse("a long frame while too much of others has arrived")
+				return
+			}
 			c.noteFrame()
 		}
 		if err != nil || c.draining.Load() {
@@ -64,8 +69,22 @@ func (c *conn) readLoop() {
 	}
 }
 
+// mayBeLong counts the length of the read buffer, and says whether all connections together have room for it. Many peers
+// that each send most of a long frame and wait would otherwise take all memory; nobody with frames of a usual size is
+// concerned.
+func (c *conn) mayBeLong() bool {
+	long := int64(max(len(c.in.block.b)-maxBatch, 0))
+	grown := long - c.in.long
+	if grown == 0 {
+		return true
+	}
+	c.in.long = long
+	return c.longBytes.Add(grown) <= c.limits.maxLong || grown < 0
+}
+
 // dropInput gives the reader's memory back.
 func (c *conn) dropInput() {
+	c.longBytes.Add(-c.in.long)
 	c.flush() // a drain ends the loop with answers still to write
 	if !c.in.taken {
 		putBlock(c.in.block)
