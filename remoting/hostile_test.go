@@ -275,7 +275,7 @@ func TestDetachedRequestsHoldTheirConnectionBack(t *testing.T) {
 	other.ReadFrame()
 	for range n {
 		f.gate <- struct{}{}
-		require.Equal(t, int32(protocol.Success), r.ReadFrame().Code)
+		require.Equal(t, protocol.Success, r.ReadFrame().Code)
 	}
 	f.holdsNothing()
 }
@@ -310,7 +310,7 @@ func TestParkedRequestsAreSmall(t *testing.T) {
 		require.Equal(t, []int32{n + 3, protocol.SystemBusy}, []int32{answer.Opaque, answer.Code})
 		for _, c := range waiting {
 			c.Reply(nil, nil)
-			require.Equal(t, int32(protocol.Success), r.ReadFrame().Code)
+			require.Equal(t, protocol.Success, r.ReadFrame().Code)
 		}
 		f.holdsNothing()
 		require.Zero(t, f.conns()[0].parkedBytes.Load())

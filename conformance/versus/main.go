@@ -105,8 +105,7 @@ func touchMemory() {
 		b[i] = 1
 	}
 	runtime.KeepAlive(b)
-	b = nil
-	debug.FreeOSMemory()
+	debug.FreeOSMemory() // b is used no more
 }
 
 func warm(java side) error {
