@@ -116,6 +116,9 @@ type Exchange struct {
 type Scope struct {
 	Keep   func(path, name string) bool // chooses members of the body
 	Varies *regexp.Regexp               // paths whose values depend on what else a server holds, and are not compared
+	// Unordered are paths in Java's order of a hash map, under names that each run makes anew. That two orders are alike
+	// there is chance, so it never counts as the same order: a verdict must not depend on the names.
+	Unordered *regexp.Regexp
 }
 
 // Compare lists what differs.
@@ -282,6 +285,14 @@ func (c *comparison) objects(path string, java, ours *node) {
 		inOurs = append(inOurs, key)
 	}
 	c.same(Order, path, strings.Join(common, " "), strings.Join(inOurs, " "))
+	c.unordered(path, len(common))
+}
+
+// unordered notes that the order of so many members, alike or not, is chance.
+func (c *comparison) unordered(path string, count int) {
+	if count > 1 && c.scope.Unordered != nil && c.scope.Unordered.MatchString(path) {
+		c.found = append(c.found, Difference{Order, path, "the order of a hash map", "a fixed order"})
+	}
 }
 
 func (c *comparison) arrays(path string, java, ours *node) {
@@ -289,6 +300,7 @@ func (c *comparison) arrays(path string, java, ours *node) {
 		c.same(Presence, path, java.canonical(), ours.canonical())
 		return
 	}
+	c.unordered(path, len(java.nodes))
 	if java.canonical() == ours.canonical() {
 		for i := range java.nodes {
 			if java.nodes[i].canonical() != ours.nodes[i].canonical() {
