@@ -22,13 +22,7 @@ func (b *Broker) producerConnection(_ context.Context, c *remoting.Call, h *prot
 	if len(clients) == 0 {
 		return nil, protocol.Errorf(protocol.SystemError, "the producer group[%s] not exist", h.ProducerGroup)
 	}
-	var body protocol.ProducerConnection
-	for _, client := range clients {
-		body.ConnectionSet = append(body.ConnectionSet, protocol.Connection{
-			ClientAddr: client.Peer.RemoteAddr(), ClientID: client.ClientID, Language: client.Language, Version: client.Version,
-		})
-	}
-	return nil, answerJSON(c, body)
+	return nil, answerJSON(c, protocol.ProducerConnection{ConnectionSet: connectionsOf(clients)})
 }
 
 func (b *Broker) allProducers(_ context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.Empty, error) {

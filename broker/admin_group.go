@@ -145,8 +145,7 @@ func (b *Broker) consumeStats(_ context.Context, c *remoting.Call, req *protocol
 			continue
 		}
 		for id := range clampQueues(cfg.ReadQueueNums) {
-			mq := protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: id, Topic: topic}
-			body.OffsetTable[mq] = b.consumeOffset(req.ConsumerGroup, topic, id)
+			body.OffsetTable[b.messageQueue(topic, id)] = b.consumeOffset(req.ConsumerGroup, topic, id)
 		}
 		body.ConsumeTPS += b.stats.GetRate(topic, req.ConsumerGroup)
 	}
@@ -169,7 +168,7 @@ func (b *Broker) brokerConsumeStats(_ context.Context, c *remoting.Call, req *pr
 				offset := b.consumeOffset(group, topic, id)
 				body.TotalDiff += offset.BrokerOffset - offset.ConsumerOffset
 				body.TotalInflightDiff += offset.PullOffset - offset.ConsumerOffset
-				stats.OffsetTable[protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: id, Topic: topic}] = offset
+				stats.OffsetTable[b.messageQueue(topic, id)] = offset
 			}
 			list = append(list, stats)
 		}
@@ -197,6 +196,6 @@ func (b *Broker) consumeOffset(group, topic string, queueID int32) protocol.Cons
 		BrokerOffset:    max(end, 0),
 		ConsumerOffset:  committed,
 		PullOffset:      max(committed, pulled),
-		LastTimestampMs: storeTime(b.store, topic, queueID, committed-1),
+		LastTimestampMs: b.storeTime(topic, queueID, committed-1, 0),
 	}
 }

@@ -28,14 +28,7 @@ func (b *Broker) firstStoreTime(topic string, queueID int32) int64 {
 	if !ok {
 		return -1
 	}
-	return b.storeTimeOr(topic, queueID, first, -1)
-}
-
-func (b *Broker) storeTimeOr(topic string, queueID int32, offset, otherwise int64) int64 {
-	if ms, ok := b.store.StoreTime(topic, queueID, offset); ok && offset >= 0 {
-		return ms
-	}
-	return otherwise
+	return b.storeTime(topic, queueID, first, -1)
 }
 
 func (b *Broker) consumeTimeSpan(_ context.Context, c *remoting.Call, h *protocol.ConsumeTimeSpanHeader) (*protocol.Empty, error) {
@@ -53,9 +46,9 @@ func (b *Broker) consumeTimeSpan(_ context.Context, c *remoting.Call, h *protoco
 func (b *Broker) queueTimeSpan(h *protocol.ConsumeTimeSpanHeader, queueID int32) protocol.QueueTimeSpan {
 	_, end, _ := b.store.QueueRange(h.Topic, queueID)
 	span := protocol.QueueTimeSpan{
-		MessageQueue:   protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: queueID, Topic: h.Topic},
+		MessageQueue:   b.messageQueue(h.Topic, queueID),
 		MinTimeStampMs: b.firstStoreTime(h.Topic, queueID),
-		MaxTimeStampMs: b.storeTimeOr(h.Topic, queueID, end-1, -1),
+		MaxTimeStampMs: b.storeTime(h.Topic, queueID, end-1, -1),
 	}
 	consumed, ok := b.offsets.Query(h.Group, h.Topic, queueID)
 	if !ok {
@@ -63,10 +56,10 @@ func (b *Broker) queueTimeSpan(h *protocol.ConsumeTimeSpanHeader, queueID int32)
 	}
 	span.ConsumeTimeStampMs = span.MinTimeStampMs
 	if consumed > 0 {
-		span.ConsumeTimeStampMs = b.storeTimeOr(h.Topic, queueID, consumed-1, -1)
+		span.ConsumeTimeStampMs = b.storeTime(h.Topic, queueID, consumed-1, -1)
 	}
 	if consumed < max(end, 0) {
-		span.DelayTimeMs = b.nowMs() - b.storeTimeOr(h.Topic, queueID, consumed, -1)
+		span.DelayTimeMs = b.nowMs() - b.storeTime(h.Topic, queueID, consumed, -1)
 	}
 	span.MinTimeText, span.MaxTimeText, span.ConsumeTimeText = javaTime(span.MinTimeStampMs), javaTime(span.MaxTimeStampMs), javaTime(span.ConsumeTimeStampMs)
 	return span

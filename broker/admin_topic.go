@@ -18,7 +18,6 @@ import (
 	"rocketd/protocol"
 	"rocketd/protocol/message"
 	"rocketd/remoting"
-	"rocketd/store"
 )
 
 const (
@@ -230,13 +229,11 @@ func (b *Broker) topicStats(_ context.Context, c *remoting.Call, req *protocol.T
 		return nil, protocol.Errorf(protocol.TopicNotExist, "topic[%s] not exist", req.Topic)
 	}
 	body := protocol.TopicStats{OffsetTable: map[protocol.MessageQueue]protocol.TopicOffset{}, TopicPutTPS: b.stats.PutRate(req.Topic)}
-	brokerName := b.cfg.Load().BrokerName
 	for id := range clampQueues(max(cfg.ReadQueueNums, cfg.WriteQueueNums)) {
 		first, end, _ := b.store.QueueRange(req.Topic, id)
-		mq := protocol.MessageQueue{BrokerName: brokerName, QueueID: id, Topic: req.Topic}
-		body.OffsetTable[mq] = protocol.TopicOffset{
+		body.OffsetTable[b.messageQueue(req.Topic, id)] = protocol.TopicOffset{
 			MinOffset: max(first, 0), MaxOffset: max(end, 0),
-			LastUpdateTimestampMs: storeTime(b.store, req.Topic, id, end-1),
+			LastUpdateTimestampMs: b.storeTime(req.Topic, id, end-1, 0),
 		}
 	}
 	return nil, answerJSON(c, body)
@@ -245,14 +242,18 @@ func (b *Broker) topicStats(_ context.Context, c *remoting.Call, req *protocol.T
 // clampQueues bounds the queues of a topic that a Java broker made with any number of them.
 func clampQueues(n int32) int32 { return min(max(n, 0), maxTopicQueues) }
 
-// storeTime is when the message at a queue's offset was stored; 0 when there is none.
-func storeTime(s *store.Store, topic string, queueID int32, offset int64) int64 {
+// storeTime is when the message at a queue's offset was stored; none when there is no such message.
+func (b *Broker) storeTime(topic string, queueID int32, offset, none int64) int64 {
 	if offset < 0 {
-		return 0
+		return none
 	}
-	ms, ok := s.StoreTime(topic, queueID, offset)
-	if !ok {
-		return 0
+	if ms, ok := b.store.StoreTime(topic, queueID, offset); ok {
+		return ms
 	}
-	return ms
+	return none
+}
+
+// messageQueue is one of this broker's queues as clients name it.
+func (b *Broker) messageQueue(topic string, queueID int32) protocol.MessageQueue {
+	return protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: queueID, Topic: topic}
 }

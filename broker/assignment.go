@@ -40,7 +40,7 @@ func (b *Broker) assign(body *protocol.AssignmentRequest) []protocol.MessageQueu
 	}
 	queues := make([]protocol.MessageQueue, clampQueues(topic.ReadQueueNums))
 	for id := range queues {
-		queues[id] = protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: int32(id), Topic: body.Topic}
+		queues[id] = b.messageQueue(body.Topic, int32(id))
 	}
 	if body.MessageModel == protocol.Broadcasting {
 		return queues

@@ -271,21 +271,26 @@ func (b *Broker) consumerConnection(_ context.Context, c *remoting.Call, req *pr
 		return nil, protocol.Errorf(protocol.ConsumerNotOnline, "the consumer group[%s] not online", req.ConsumerGroup)
 	}
 	body := protocol.ConsumerConnection{
-		ConnectionSet:     []protocol.Connection{},
+		ConnectionSet:     connectionsOf(group.Channels()),
 		ConsumeFromWhere:  group.ConsumeFromWhere(),
 		ConsumeType:       group.ConsumeType(),
 		MessageModel:      group.MessageModel(),
 		SubscriptionTable: map[string]protocol.SubscriptionData{},
 	}
-	for _, client := range group.Channels() {
-		body.ConnectionSet = append(body.ConnectionSet, protocol.Connection{
-			ClientAddr: client.Peer.RemoteAddr(), ClientID: client.ClientID, Language: client.Language, Version: client.Version,
-		})
-	}
 	for topic, sub := range group.Subscriptions() {
 		body.SubscriptionTable[topic] = printableSubscription(sub)
 	}
 	return nil, answerJSON(c, body)
+}
+
+func connectionsOf(clients []session.Client) []protocol.Connection {
+	connections := make([]protocol.Connection, len(clients))
+	for i, client := range clients {
+		connections[i] = protocol.Connection{
+			ClientAddr: client.Peer.RemoteAddr(), ClientID: client.ClientID, Language: client.Language, Version: client.Version,
+		}
+	}
+	return connections
 }
 
 // printableSubscription gives the sets that a client left out, as Java prints them.

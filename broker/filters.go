@@ -8,6 +8,7 @@ package broker
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"rocketd/broker/filter"
@@ -33,13 +34,8 @@ func compileFilter(expressionType, expression string) (meta.Matcher, error) {
 
 // registerFilters takes over the expressions of a group's heartbeat. Most groups have none.
 func (b *Broker) registerFilters(group string, subs []protocol.SubscriptionData) {
-	for i := range subs {
-		if !filter.IsTag(subs[i].ExpressionType) {
-			b.filters.Register(group, subs, filter.IsTag)
-			return
-		}
-	}
-	if b.filters.Has(group) {
+	byExpression := func(sub protocol.SubscriptionData) bool { return !filter.IsTag(sub.ExpressionType) }
+	if slices.ContainsFunc(subs, byExpression) || b.filters.Has(group) {
 		b.filters.Register(group, subs, filter.IsTag)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"rocketd/internal/testkit"
 	"rocketd/protocol"
 	"rocketd/protocol/message"
+	"rocketd/remoting/remotingtest"
 	"rocketd/store/vfs"
 )
 
@@ -127,39 +127,17 @@ func newHostileBroker(t *testing.T) *hostileBroker {
 	return h
 }
 
-// command is a request with header fields "k=v k=v", of which the last of a name counts.
-func command(code int32, fields, body string) *protocol.Command {
-	req := &protocol.Command{Code: code, Version: 513, Fields: []protocol.Field{}, Body: []byte(body)}
-	for pair := range strings.FieldsSeq(fields) {
-		key, value, _ := strings.Cut(pair, "=")
-		req.SetField(key, value)
-	}
-	return req
-}
-
 func (h *hostileBroker) requireAnswered(code int32, fields, body string) *protocol.Command {
 	h.t.Helper()
-	return h.answer(command(code, fields, body), fmt.Sprintf("%q %.200q", fields, body))
+	return h.answer(remotingtest.Request(code, fields, body), fmt.Sprintf("%q %.200q", fields, body))
 }
-
-// maxAnswerBytes is what one small request may make the broker allocate.
-const maxAnswerBytes = 24 << 20
 
 // answer demands an answer in bounded time and memory that is no panic's.
 func (h *hostileBroker) answer(req *protocol.Command, what string) *protocol.Command {
 	h.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	answer, err := h.Handle(ctx, h.peer, req)
-	runtime.ReadMemStats(&after)
-	name := protocol.RequestName(req.Code)
-	require.NoError(h.t, err, "%s %s", name, what)
-	require.Less(h.t, after.TotalAlloc-before.TotalAlloc, uint64(maxAnswerBytes), "%s %s", name, what)
-	require.Zero(h.t, h.mux.Panics(), "%s %s: %s", name, what, answer.Remark)
-	require.LessOrEqual(h.t, len(answer.Remark), 2000, "%s %s", name, what)
-	return answer
+	return remotingtest.Answered(h.t, req, what, h.mux.Panics, func(ctx context.Context) (*protocol.Command, error) {
+		return h.Handle(ctx, h.peer, req)
+	})
 }
 
 func TestEveryServedCodeHasAGoodRequest(t *testing.T) {
@@ -179,7 +157,7 @@ func TestEveryServedCodeHasAGoodRequest(t *testing.T) {
 			t.Errorf("%s is answered %d: %s", protocol.RequestName(code), answer.Code, answer.Remark)
 		}
 		for _, f := range h.mux.Takes(code) {
-			_, sent := command(code, good.fields, "").Field(f.Key)
+			_, sent := remotingtest.Request(code, good.fields, "").Field(f.Key)
 			if !sent && (f.Required || f.Bits > 0) {
 				t.Errorf("%s: the good request has no %s", protocol.RequestName(code), f.Key)
 			}
@@ -193,12 +171,12 @@ func TestSpoiltFieldsAreNamed(t *testing.T) {
 	for code, good := range h.good {
 		for _, f := range h.mux.Takes(code) {
 			if f.Required {
-				req := command(code, good.fields, good.body)
+				req := remotingtest.Request(code, good.fields, good.body)
 				req.Fields = slices.DeleteFunc(req.Fields, func(have protocol.Field) bool { return have.Key == f.Key })
 				h.requireNamed(req, f.Key, "without it")
 			}
 			for _, value := range testkit.NoNumbers(f.Bits) {
-				req := command(code, good.fields, good.body)
+				req := remotingtest.Request(code, good.fields, good.body)
 				req.SetField(f.Key, value)
 				h.requireNamed(req, f.Key, fmt.Sprintf("%.40q", value))
 			}
@@ -222,7 +200,7 @@ func TestExtremeNumbersAreAnswered(t *testing.T) {
 				if f.Key == "suspendTimeoutMillis" {
 					continue // TestExtremeWaits
 				}
-				req := command(code, good.fields, good.body)
+				req := remotingtest.Request(code, good.fields, good.body)
 				req.SetField(f.Key, strconv.FormatInt(n, 10))
 				h.answer(req, fmt.Sprintf("%s=%d", f.Key, n))
 			}
@@ -244,13 +222,13 @@ func TestSpoiltNamesLeaveNoTrace(t *testing.T) {
 				if f.Bits > 0 {
 					continue
 				}
-				req := command(code, good.fields, good.body)
+				req := remotingtest.Request(code, good.fields, good.body)
 				req.SetField(f.Key, name)
 				h.answer(req, fmt.Sprintf("%s=%.40q", f.Key, name))
 			}
 		}
 		for _, property := range []string{"INNER_MULTI_DISPATCH", "RETRY_TOPIC", "REAL_TOPIC", "TAGS", "KEYS", "UNIQ_KEY", "CLUSTER", "%s"} {
-			req := command(protocol.SendMessage, sendFields("T", ""), "m")
+			req := remotingtest.Request(protocol.SendMessage, sendFields("T", ""), "m")
 			req.SetField("properties", property+"\x01"+name+"\x02DELAY\x011\x02")
 			h.answer(req, fmt.Sprintf("property %s=%.40q", property, name))
 		}
@@ -292,7 +270,7 @@ func TestExtremeWaits(t *testing.T) {
 	for i, ms := range []int64{math.MaxInt32, math.MaxInt64} {
 		answered := make(chan *protocol.Command, 1)
 		go func() {
-			answer, err := h.Handle(context.Background(), h.peer, command(protocol.PullMessage, pullFields("T", int64(1+i), fmt.Sprintf("sysFlag=6 suspendTimeoutMillis=%d", ms)), ""))
+			answer, err := h.Handle(context.Background(), h.peer, remotingtest.Request(protocol.PullMessage, pullFields("T", int64(1+i), fmt.Sprintf("sysFlag=6 suspendTimeoutMillis=%d", ms)), ""))
 			require.NoError(t, err)
 			answered <- answer
 		}()

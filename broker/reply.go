@@ -32,12 +32,9 @@ func (b *Broker) sendReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 	if err != nil {
 		return nil, err
 	}
-	queueID := h.QueueID
-	if queueID >= max(topic.ReadQueueNums, topic.WriteQueueNums) {
-		return nil, protocol.Errorf(protocol.InvalidParameter, "request queueId[%d] is illegal, %s Producer: %s", queueID, topic, peerAddr(c))
-	}
-	if queueID < 0 {
-		queueID = b.pick(topic.WriteQueueNums)
+	queueID, err := b.sendQueue(c, h, topic)
+	if err != nil {
+		return nil, err
 	}
 	h.Properties = replyProperties(cfg, h.Properties)
 	result := &protocol.SendResult{MsgID: "0", QueueID: queueID}

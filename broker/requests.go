@@ -114,7 +114,6 @@ func (b *Broker) toolRequests(m *remoting.Mux, l lanes) {
 	remoting.Handle(m, protocol.UpdateAndCreateSubscriptionGroupList, l.admin, b.createGroupList)
 	remoting.Handle(m, protocol.GetAllSubscriptionGroupConfig, l.admin, b.allGroupConfig)
 	remoting.Handle(m, protocol.GetSubscriptionGroupConfig, l.admin, b.groupConfig)
-
 	remoting.Handle(m, protocol.DeleteSubscriptionGroup, l.admin, b.deleteGroup)
 	remoting.Handle(m, protocol.UpdateAndGetGroupForbidden, l.admin, b.groupForbidden)
 	remoting.Handle(m, protocol.GetBrokerConsumeStats, l.admin, b.brokerConsumeStats)

@@ -30,8 +30,7 @@ func (b *Broker) resetOffset(_ context.Context, c *remoting.Call, h *protocol.Re
 }
 
 func (b *Broker) resetHere(_ *remoting.Call, h *protocol.ResetOffsetHeader) (map[protocol.MessageQueue]int64, error) {
-	cfg := b.cfg.Load()
-	if cfg.BrokerRole == store.Slave {
+	if b.cfg.Load().BrokerRole == store.Slave {
 		return nil, protocol.Errorf(protocol.SystemError, "Can not reset offset in slave broker")
 	}
 	topic, ok := b.topics.Get(h.Topic)
@@ -48,7 +47,7 @@ func (b *Broker) resetHere(_ *remoting.Call, h *protocol.ResetOffsetHeader) (map
 	table := make(map[protocol.MessageQueue]int64, len(offsets))
 	for queueID, offset := range offsets {
 		b.offsets.AssignReset(h.Group, h.Topic, queueID, offset)
-		table[protocol.MessageQueue{BrokerName: cfg.BrokerName, QueueID: queueID, Topic: h.Topic}] = offset
+		table[b.messageQueue(h.Topic, queueID)] = offset
 	}
 	return table, nil
 }
@@ -139,7 +138,7 @@ func (b *Broker) pushTargets(h *protocol.ResetOffsetHeader) (map[protocol.Messag
 		if !h.IsForce {
 			target = min(target, consumed)
 		}
-		table[protocol.MessageQueue{BrokerName: b.cfg.Load().BrokerName, QueueID: id, Topic: h.Topic}] = target
+		table[b.messageQueue(h.Topic, id)] = target
 	}
 	return table, nil
 }

@@ -143,14 +143,22 @@ func (b *Broker) ensureTopic(fresh *protocol.TopicConfig) (*protocol.TopicConfig
 	return topic, nil
 }
 
+// sendQueue is the queue that is sent to: the client may leave the choice to the broker.
+func (b *Broker) sendQueue(c *remoting.Call, h *protocol.SendHeader, topic *protocol.TopicConfig) (int32, error) {
+	switch {
+	case h.QueueID >= max(topic.ReadQueueNums, topic.WriteQueueNums):
+		return 0, protocol.Errorf(protocol.InvalidParameter, "request queueId[%d] is illegal, %s Producer: %s", h.QueueID, topic, peerAddr(c))
+	case h.QueueID < 0:
+		return b.pick(topic.WriteQueueNums), nil
+	}
+	return h.QueueID, nil
+}
+
 // sendTo stores what is sent to a topic that exists.
 func (b *Broker) sendTo(ctx context.Context, c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig) (*protocol.SendResult, error) {
-	queueID := h.QueueID
-	if queueID >= max(topic.ReadQueueNums, topic.WriteQueueNums) {
-		return nil, protocol.Errorf(protocol.InvalidParameter, "request queueId[%d] is illegal, %s Producer: %s", queueID, topic, peerAddr(c))
-	}
-	if queueID < 0 {
-		queueID = b.pick(topic.WriteQueueNums)
+	queueID, err := b.sendQueue(c, h, topic)
+	if err != nil {
+		return nil, err
 	}
 	if topic.Attributes["queue.type"] == batchQueueType {
 		return nil, protocol.Errorf(protocol.MessageIllegal, "topic[%s] keeps batches whole (queue.type=%s), which is not supported", h.Topic, batchQueueType)
@@ -283,9 +291,5 @@ func bornHost(c *remoting.Call) netip.AddrPort {
 	if p, ok := c.Peer().(addressed); ok {
 		return p.RemoteAddrPort()
 	}
-	host, err := netip.ParseAddrPort(peerAddr(c))
-	if err != nil {
-		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
-	}
-	return netip.AddrPortFrom(host.Addr().Unmap().WithZone(""), host.Port())
+	return remoting.AddrPort(peerAddr(c))
 }

@@ -5,7 +5,6 @@ package namesrv
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,9 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"rocketd/compat"
 	"rocketd/internal/testkit"
 	"rocketd/protocol"
+	"rocketd/remoting/remotingtest"
 )
 
 // S8 of the security cases, and bad input of any kind, for each code that is served: goodRequests has a request of each
@@ -62,42 +61,20 @@ const (
 		`"Doomed":{"topicName":"Doomed","readQueueNums":4,"writeQueueNums":4,"perm":6}}}}`
 )
 
-// maxAnswerBytes is what one small request may make the server allocate.
-const maxAnswerBytes = 24 << 20
-
 // newHostileServer is a server that knows the broker b with the topic T.
 func newHostileServer(t *testing.T) *fixture {
 	f := newServer(t)
-	f.tell(command(protocol.RegisterBroker, registerFields, registerBody), "")
-	f.tell(command(protocol.PutKVConfig, "namespace=N key=k value=v", ""), "")
+	f.tell(remotingtest.Request(protocol.RegisterBroker, registerFields, registerBody), "")
+	f.tell(remotingtest.Request(protocol.PutKVConfig, "namespace=N key=k value=v", ""), "")
 	return f
-}
-
-// command is a request with header fields "k=v k=v".
-func command(code int32, fields, body string) *protocol.Command {
-	cmd := &protocol.Command{Code: code, Version: compat.Version, Fields: []protocol.Field{}, Body: []byte(body)}
-	for pair := range strings.FieldsSeq(fields) {
-		key, value, _ := strings.Cut(pair, "=")
-		cmd.SetField(key, value)
-	}
-	return cmd
 }
 
 // tell demands an answer in bounded time and memory that is no panic's.
 func (f *fixture) tell(cmd *protocol.Command, what string) *protocol.Command {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	answer, err := f.Handle(ctx, f.peer, cmd)
-	runtime.ReadMemStats(&after)
-	name := protocol.RequestName(cmd.Code)
-	require.NoError(f.t, err, "%s %s", name, what)
-	require.Less(f.t, after.TotalAlloc-before.TotalAlloc, uint64(maxAnswerBytes), "%s %s", name, what)
-	require.Zero(f.t, f.mux.Panics(), "%s %s: %s", name, what, answer.Remark)
-	require.LessOrEqual(f.t, len(answer.Remark), 2000, "%s %s", name, what)
-	return answer
+	return remotingtest.Answered(f.t, cmd, what, f.mux.Panics, func(ctx context.Context) (*protocol.Command, error) {
+		return f.Handle(ctx, f.peer, cmd)
+	})
 }
 
 func TestEveryServedCodeHasAGoodRequest(t *testing.T) {
@@ -108,11 +85,11 @@ func TestEveryServedCodeHasAGoodRequest(t *testing.T) {
 			t.Errorf("%d %s has no line in goodRequests", code, protocol.RequestName(code))
 			continue
 		}
-		if answer := f.tell(command(code, good.fields, good.body), "as it should be"); answer.Code != protocol.Success {
+		if answer := f.tell(remotingtest.Request(code, good.fields, good.body), "as it should be"); answer.Code != protocol.Success {
 			t.Errorf("%s is answered %d: %s", protocol.RequestName(code), answer.Code, answer.Remark)
 		}
 		for _, field := range f.mux.Takes(code) {
-			if _, sent := command(code, good.fields, "").Field(field.Key); !sent && (field.Required || field.Bits > 0) {
+			if _, sent := remotingtest.Request(code, good.fields, "").Field(field.Key); !sent && (field.Required || field.Bits > 0) {
 				t.Errorf("%s: the good request has no %s", protocol.RequestName(code), field.Key)
 			}
 		}
@@ -129,7 +106,7 @@ func TestSpoiltFieldsAreNamed(t *testing.T) {
 	}
 	for code, good := range goodRequests {
 		for _, field := range f.mux.Takes(code) {
-			without := command(code, good.fields, good.body)
+			without := remotingtest.Request(code, good.fields, good.body)
 			without.Fields = slices.DeleteFunc(without.Fields, func(have protocol.Field) bool { return have.Key == field.Key })
 			if field.Required {
 				named(without, field.Key, "without it")
@@ -137,7 +114,7 @@ func TestSpoiltFieldsAreNamed(t *testing.T) {
 				f.tell(without, "without "+field.Key)
 			}
 			for _, value := range testkit.NoNumbers(field.Bits) {
-				cmd := command(code, good.fields, good.body)
+				cmd := remotingtest.Request(code, good.fields, good.body)
 				cmd.SetField(field.Key, value)
 				named(cmd, field.Key, fmt.Sprintf("%.40q", value))
 			}
@@ -159,7 +136,7 @@ func TestExtremeFieldsAreAnswered(t *testing.T) {
 				values = []string{"", " ", "../x", "a/b", `a\b`, "\x00", `"}`, "a,b;c", "\xff\xfe", strings.Repeat("n", 100_000)}
 			}
 			for _, value := range values {
-				cmd := command(code, good.fields, good.body)
+				cmd := remotingtest.Request(code, good.fields, good.body)
 				cmd.SetField(field.Key, value)
 				f.tell(cmd, fmt.Sprintf("%s=%.40q", field.Key, value))
 			}
@@ -168,7 +145,7 @@ func TestExtremeFieldsAreAnswered(t *testing.T) {
 	require.Subset(t, append(before, "/ns/kvConfig.json", "/ns/kvConfig.json.bak"), f.files.names(), "no other file came into being")
 	f.clock.Advance(24 * time.Hour)
 	f.registry.expire(f.nowMs())
-	require.Equal(t, protocol.Success, f.tell(command(protocol.RegisterBroker, registerFields, registerBody), "afterwards").Code)
+	require.Equal(t, protocol.Success, f.tell(remotingtest.Request(protocol.RegisterBroker, registerFields, registerBody), "afterwards").Code)
 	require.NotNil(t, f.route("T"))
 }
 
@@ -177,27 +154,27 @@ func TestSpoiltBodiesAreAnswered(t *testing.T) {
 	f := newHostileServer(t)
 	for code, good := range goodRequests {
 		for _, body := range testkit.GarbageBodies {
-			f.tell(command(code, good.fields, body), fmt.Sprintf("%.60q", body))
+			f.tell(remotingtest.Request(code, good.fields, body), fmt.Sprintf("%.60q", body))
 		}
 		if !strings.HasPrefix(good.body, "{") {
 			continue
 		}
 		for end := range len(good.body) {
-			if answer := f.tell(command(code, good.fields, good.body[:end]), good.body[:end]); end > 0 {
+			if answer := f.tell(remotingtest.Request(code, good.fields, good.body[:end]), good.body[:end]); end > 0 {
 				require.Equal(t, protocol.SystemError, answer.Code, "%s %s", protocol.RequestName(code), good.body[:end])
 				require.Contains(t, answer.Remark, "ecode ")
 			}
 		}
 		for _, body := range testkit.SpoiltJSON(t, good.body) {
-			f.tell(command(code, good.fields, body), fmt.Sprintf("%.300q", body))
+			f.tell(remotingtest.Request(code, good.fields, body), fmt.Sprintf("%.300q", body))
 		}
 	}
 	for _, compressed := range []string{"true", "false"} {
 		for end := range len(registerBody) {
-			cmd := command(protocol.RegisterBroker, registerFields, registerBody[end:])
+			cmd := remotingtest.Request(protocol.RegisterBroker, registerFields, registerBody[end:])
 			cmd.SetField("compressed", compressed)
 			f.tell(cmd, "a torn registration")
 		}
 	}
-	require.Equal(t, protocol.Success, f.tell(command(protocol.RegisterBroker, registerFields, registerBody), "afterwards").Code)
+	require.Equal(t, protocol.Success, f.tell(remotingtest.Request(protocol.RegisterBroker, registerFields, registerBody), "afterwards").Code)
 }

@@ -59,23 +59,3 @@ type BrokerConsumeStats struct {
 	TotalDiff         int64                       `json:"totalDiff"`
 	TotalInflightDiff int64                       `json:"totalInflightDiff"`
 }
-
-// BrokerStatsHeader, VIEW_BROKER_STATS_DATA(315).
-type BrokerStatsHeader struct {
-	StatsName string `rmq:"statsName"`
-	StatsKey  string `rmq:"statsKey"`
-	RPC
-}
-
-// BrokerStats is one counter over the last day, hour and minute.
-type BrokerStats struct {
-	StatsDay    StatsItem `json:"statsDay"`
-	StatsHour   StatsItem `json:"statsHour"`
-	StatsMinute StatsItem `json:"statsMinute"`
-}
-
-type StatsItem struct {
-	AvgPt float64 `json:"avgpt"` // sum by number of calls
-	Sum   int64   `json:"sum"`
-	TPS   float64 `json:"tps"`
-}

@@ -92,7 +92,7 @@ func newConn(s *shared, nc net.Conn, w *watch) *conn {
 		watch:  w,
 		remote: addrText(nc.RemoteAddr()),
 		local:  addrText(nc.LocalAddr()),
-		addr:   addrPort(nc.RemoteAddr()),
+		addr:   AddrPort(addrText(nc.RemoteAddr())),
 		done:   make(chan struct{}),
 	}
 	c.room.L = &c.mu
@@ -123,9 +123,9 @@ func addrText(a net.Addr) string {
 	return a.String()
 }
 
-// addrPort is an address without what only its text shows: no zone, and IPv4 as such. What has none is 0.0.0.0:0.
-func addrPort(a net.Addr) netip.AddrPort {
-	host, err := netip.ParseAddrPort(addrText(a))
+// AddrPort is an address without what only its text shows: no zone, and IPv4 as such. A text that is none is 0.0.0.0:0.
+func AddrPort(text string) netip.AddrPort {
+	host, err := netip.ParseAddrPort(text)
 	if err != nil {
 		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	}

@@ -65,7 +65,8 @@ func Check(fsys vfs.FS, cfg Config, emit func(Finding)) (damaged int, err error)
 	defer release()
 	c := newChecker(fsys, cfg, emit)
 	defer c.close()
-	return c.damaged, errors.Join(c.run())
+	err = c.run()
+	return c.damaged, err
 }
 
 func newChecker(fsys vfs.FS, cfg Config, emit func(Finding)) *checker {

@@ -6,6 +6,7 @@
 package store
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"path"
@@ -47,9 +48,7 @@ func (c *checker) checkQueued(s *segment, v *message.View) {
 	if q.files == nil || len(q.pending) >= findingsPerFile {
 		return
 	}
-	at := v.QueueOffset * unitBytes
-	file := path.Join(q.files.dir, segmentName(at-at%q.files.size))
-	pos := at % q.files.size
+	file, pos := q.files.place(v.QueueOffset * unitBytes)
 	var u [1]unit
 	var raw [unitBytes]byte
 	n, err := q.files.read(v.QueueOffset, u[:], raw[:])
@@ -89,12 +88,7 @@ func (c *checker) openQueue(key queueKey) *checkedQueue {
 		return q
 	}
 	q.files = newQueueFiles(c.fs, dir, size)
-	q.files.readOnly = true
-	list := make([]*queueFile, len(files))
-	for i, f := range files {
-		list[i] = &queueFile{base: f.offset}
-	}
-	q.files.list.Store(&list)
+	q.files.takeToRead(files)
 	return q
 }
 
@@ -114,13 +108,7 @@ func (c *checker) checkQueues() error {
 		keys = append(keys, key)
 	}
 	slices.SortFunc(keys, func(a, b queueKey) int {
-		if a.topic != b.topic {
-			if a.topic < b.topic {
-				return -1
-			}
-			return 1
-		}
-		return int(a.id - b.id)
+		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.id, b.id))
 	})
 	for _, key := range keys {
 		q := c.queues[key]
@@ -187,8 +175,8 @@ func (c *checker) checkBeyond(q *checkedQueue) error {
 				if u.isBlank() || u.valid() && u.phyOffset < c.logMin {
 					continue
 				}
-				at := (offset + int64(i)) * unitBytes
-				c.behind(path.Join(q.files.dir, segmentName(at-at%q.files.size)), at%q.files.size, "a unit that points to %d, where the log has no record of this queue", u.phyOffset)
+				name, pos := q.files.place((offset + int64(i)) * unitBytes)
+				c.behind(name, pos, "a unit that points to %d, where the log has no record of this queue", u.phyOffset)
 			}
 			offset += int64(n)
 		}

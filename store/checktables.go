@@ -122,12 +122,8 @@ func (c *checker) checkExts() error {
 		if err != nil {
 			return err
 		}
-		list := make([]*queueFile, len(files))
-		for i, f := range files {
-			list[i] = &queueFile{base: f.offset}
-		}
-		x.files.list.Store(&list)
-		x.files.size, x.files.readOnly = size, true
+		x.files.size = size
+		x.files.takeToRead(files)
 		q := c.openQueue(key)
 		if q.files == nil {
 			c.note(x.files.dir, -1, "extension units of a queue that is not there")
@@ -151,8 +147,8 @@ func (c *checker) checkExt(f *queueFiles, x *queueExt) error {
 			continue
 		}
 		if _, err := x.read(code); err != nil {
-			at := offset * unitBytes
-			c.behind(path.Join(f.dir, segmentName(at-at%f.size)), at%f.size, "points to byte %d of %s: %v", extOffset(code), x.files.dir, err)
+			name, pos := f.place(offset * unitBytes)
+			c.behind(name, pos, "points to byte %d of %s: %v", extOffset(code), x.files.dir, err)
 		}
 	}
 	return nil

@@ -177,7 +177,7 @@ func (s *Store) walk(from, to int64, fn func(v *message.View) error) error {
 	for from < to {
 		seg := s.log.at(from)
 		if seg == nil {
-			return fmt.Errorf("%w: %s/%s", ErrNotFound, s.log.paths.first(), segmentName(from-from%s.log.fileSize))
+			return fmt.Errorf("%w: %s", ErrNotFound, s.log.nameAt(from))
 		}
 		err := walkSegment(seg, from, to, &v, fn)
 		from = seg.base + seg.size

@@ -172,12 +172,11 @@ func (c *checker) dumpUnits(w io.Writer, name string) error {
 
 func (c *checker) dumpExts(w io.Writer, name string, size int64) error {
 	x := &queueExt{files: newQueueFiles(c.fs, path.Dir(name), size)}
-	x.files.readOnly = true
 	base, err := strconv.ParseInt(path.Base(name), 10, 64)
 	if err != nil {
 		return fmt.Errorf("%s: the name is not an offset", name)
 	}
-	x.files.list.Store(&[]*queueFile{{base: base}})
+	x.files.takeToRead([]offsetFile{{offset: base}})
 	for at := base; ; {
 		u, err := x.read(extAddress(at))
 		if err != nil {

@@ -7,7 +7,6 @@ package store
 
 import (
 	"errors"
-	"path"
 	"strings"
 	"sync"
 
@@ -278,9 +277,8 @@ var errNowhere = errors.New("the unit does not point at its record")
 // wrongUnit reports a unit that cannot be right. The next start makes the queues
 // again; until then nothing is served from there.
 func (s *Store) wrongUnit(q *queue, offset int64, cause error) error {
-	at := offset * unitBytes
-	file := path.Join(q.files.dir, segmentName(at-at%q.files.size))
-	err := &CorruptError{File: file, Offset: at % q.files.size, Err: cause}
+	file, pos := q.files.place(offset * unitBytes)
+	err := &CorruptError{File: file, Offset: pos, Err: cause}
 	if !s.distrusted.Swap(true) {
 		s.deps.Log.Error().Err(err).Msg("a consume queue is damaged; a restart makes it again from the commit log")
 		if merr := s.mark.update(func(m *markState) { m.distrust = true }); merr != nil {

@@ -169,14 +169,11 @@ func (x *queueExt) enter(u unit) (unit, error) {
 }
 
 func (x *queueExt) put(at int64, b []byte) error {
-	q := x.files.find(at)
-	if q == nil {
-		var err error
-		if q, err = x.files.create(at); err != nil {
-			return err
-		}
+	q, err := x.files.findOrCreate(at)
+	if err != nil {
+		return err
 	}
-	err := x.files.with(q, vfs.Create, func(file vfs.File) error {
+	err = x.files.with(q, vfs.Create, func(file vfs.File) error {
 		_, err := file.WriteAt(b, at-q.base)
 		return err
 	})

@@ -60,6 +60,14 @@ func (f *queueFiles) take(base int64, n int, durable bool) {
 	f.list.Store(&list)
 }
 
+// takeToRead takes over the files of a queue that is only looked at.
+func (f *queueFiles) takeToRead(files []offsetFile) {
+	f.readOnly = true
+	if len(files) > 0 {
+		f.take(files[0].offset, len(files), true)
+	}
+}
+
 // adopt takes over the files found, with the size that they have.
 func (f *queueFiles) adopt(found []offsetFile, key string, unit, least int64, repair bool) error {
 	f.size = foundFileSize(found, f.size, unit, least)
@@ -88,7 +96,7 @@ func (f *queueFiles) open(q *queueFile, flag vfs.Flag) (vfs.File, error) {
 	if q.gone {
 		return nil, fs.ErrClosed
 	}
-	file, err := f.fs.Open(path.Join(f.dir, segmentName(q.base)), flag)
+	file, err := f.fs.Open(f.nameOf(q.base), flag)
 	if err != nil {
 		return nil, err
 	}
@@ -133,6 +141,22 @@ func (f *queueFiles) find(at int64) *queueFile {
 		return list[i]
 	}
 	return nil
+}
+
+// place names the file and the byte in it that a byte offset is at, or would be.
+func (f *queueFiles) place(at int64) (name string, pos int64) {
+	pos = at % f.size
+	return f.nameOf(at - pos), pos
+}
+
+func (f *queueFiles) nameOf(base int64) string { return path.Join(f.dir, segmentName(base)) }
+
+// findOrCreate returns the file that holds a byte offset, made when it is missing.
+func (f *queueFiles) findOrCreate(at int64) (*queueFile, error) {
+	if q := f.find(at); q != nil {
+		return q, nil
+	}
+	return f.create(at)
 }
 
 func (f *queueFiles) readFlag() vfs.Flag {
@@ -189,24 +213,20 @@ func unlessDropped(err error) error {
 func (f *queueFiles) write(offset int64, units []unit, scratch []byte) error {
 	for len(units) > 0 {
 		at := offset * unitBytes
-		q := f.find(at)
-		if q == nil {
-			var err error
-			if q, err = f.create(at); err != nil {
-				return err
-			}
+		q, err := f.findOrCreate(at)
+		if err != nil {
+			return err
 		}
 		n := min(len(units), len(scratch)/unitBytes, int((q.base+f.size-at)/unitBytes))
 		for i, u := range units[:n] {
 			if f.ext != nil {
-				var err error
 				if u, err = f.ext.enter(u); err != nil {
 					return err
 				}
 			}
 			u.put(scratch[i*unitBytes:])
 		}
-		err := f.with(q, vfs.Create, func(file vfs.File) error {
+		err = f.with(q, vfs.Create, func(file vfs.File) error {
 			_, err := file.WriteAt(scratch[:n*unitBytes], at-q.base)
 			return err
 		})
@@ -336,7 +356,7 @@ func (f *queueFiles) truncateBytes(at int64) error {
 		if err := list[i].close(); err != nil {
 			return err
 		}
-		if err := f.fs.Remove(path.Join(f.dir, segmentName(list[i].base))); err != nil {
+		if err := f.fs.Remove(f.nameOf(list[i].base)); err != nil {
 			return err
 		}
 	}
@@ -363,7 +383,7 @@ func (f *queueFiles) clear() error {
 	list := *f.list.Load()
 	f.list.Store(&[]*queueFile{})
 	for i := len(list) - 1; i >= 0; i-- {
-		if err := errors.Join(list[i].close(), f.fs.Remove(path.Join(f.dir, segmentName(list[i].base)))); err != nil {
+		if err := errors.Join(list[i].close(), f.fs.Remove(f.nameOf(list[i].base))); err != nil {
 			return err
 		}
 	}
@@ -407,10 +427,7 @@ func (j syncJob) run() error {
 	if err == nil && j.name {
 		err = j.files.syncName()
 	}
-	if errors.Is(err, fs.ErrClosed) || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
+	return unlessDropped(err)
 }
 
 // syncName makes the names of the queue's directory durable, and those of the

@@ -95,11 +95,7 @@ func (r *repair) mendLog(cut bool) error {
 	for _, f := range found {
 		switch {
 		case known[f.name()] || f.size == 0:
-		case f.offset < 0:
-			if err := r.setAside(f.name()); err != nil {
-				return err
-			}
-		case !cut:
+		case f.offset >= 0 && !cut:
 			return fmt.Errorf("%s does not fit into the log, which ends at %d; with --cut the log is given up from there on", f.name(), r.logEnd)
 		default:
 			if err := r.setAside(f.name()); err != nil {

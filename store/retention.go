@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path"
 	"slices"
 	"time"
 )
@@ -257,7 +256,7 @@ func (s *Store) trimQueue(q *queue, logMin int64) (dropped int, err error) {
 func (f *queueFiles) dropFirst(n int) error {
 	list := *f.list.Load()
 	for i, q := range list[:n] {
-		if err := f.fs.Remove(path.Join(f.dir, segmentName(q.base))); err != nil {
+		if err := f.fs.Remove(f.nameOf(q.base)); err != nil {
 			return err
 		}
 		rest := slices.Clone(list[i+1:])

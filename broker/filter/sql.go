@@ -83,6 +83,19 @@ func (p *parser) deeper() error {
 	return nil
 }
 
+// nested reads an expression one level deeper, past the token that opens it.
+func (p *parser) nested(read func() (expr, error)) (expr, error) {
+	depth := p.depth
+	defer func() { p.depth = depth }()
+	if err := p.deeper(); err != nil {
+		return nil, err
+	}
+	if err := p.advance(); err != nil {
+		return nil, err
+	}
+	return read()
+}
+
 func (p *parser) or() (expr, error) {
 	return p.chain("OR", p.and, func(xs []expr) expr { return or{xs} })
 }
@@ -354,15 +367,7 @@ func (p *parser) unary() (expr, error) {
 		return p.primary()
 	}
 	sign := p.tok.text
-	depth := p.depth
-	defer func() { p.depth = depth }()
-	if err := p.deeper(); err != nil {
-		return nil, err
-	}
-	if err := p.advance(); err != nil {
-		return nil, err
-	}
-	x, err := p.unary()
+	x, err := p.nested(p.unary)
 	if err != nil {
 		return nil, err
 	}
@@ -402,15 +407,7 @@ func (p *parser) primary() (expr, error) {
 }
 
 func (p *parser) parenthesis() (expr, error) {
-	depth := p.depth
-	defer func() { p.depth = depth }()
-	if err := p.deeper(); err != nil {
-		return nil, err
-	}
-	if err := p.advance(); err != nil {
-		return nil, err
-	}
-	x, err := p.or()
+	x, err := p.nested(p.or)
 	if err != nil {
 		return nil, err
 	}

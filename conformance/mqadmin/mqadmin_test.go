@@ -7,7 +7,6 @@ package mqadmin
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -22,14 +21,7 @@ import (
 
 var shared target.Pool
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := shared.Close(code != 0); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
 
 func TestSameAsJava(t *testing.T) {
 	target.Require(t, target.Java)

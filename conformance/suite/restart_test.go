@@ -5,8 +5,6 @@ package suite
 import (
 	"context"
 	"fmt"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,67 +17,27 @@ import (
 
 var ours = []target.Kind{target.InProc, target.Binary}
 
-// load sends from several goroutines until it is told to stop, and remembers what was acknowledged. Nothing is ever
-// sent twice, so a body that is stored twice was doubled by the server.
-type load struct {
-	stop  atomic.Bool
-	done  sync.WaitGroup
-	mu    sync.Mutex
-	acked map[string]bool
-}
-
-func startLoad(p rocketmq.Producer, topic string, senders int) *load {
-	l := &load{acked: map[string]bool{}}
-	for sender := range senders {
-		l.done.Go(func() {
-			for i := 0; !l.stop.Load(); i++ {
-				m := newMessage(topic, i)
-				m.Body = fmt.Appendf(nil, "sender %d message %d", sender, i)
-				if _, err := p.SendSync(context.Background(), m); err != nil {
-					time.Sleep(10 * time.Millisecond) // the server is away: no need to spin
-					continue
-				}
-				l.mu.Lock()
-				l.acked[string(m.Body)] = true
-				l.mu.Unlock()
-			}
-		})
-	}
-	return l
-}
-
-func (l *load) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.acked)
+func startLoad(p rocketmq.Producer, topic string, senders int) *target.Load {
+	return target.StartLoad(senders, func(body []byte) error {
+		m := newMessage(topic, 0)
+		m.Body = body
+		_, err := p.SendSync(context.Background(), m)
+		return err
+	})
 }
 
 // more waits until n further messages have been acknowledged.
-func (l *load) more(t *testing.T, n int) {
+func more(t *testing.T, l *target.Load, n int) {
 	t.Helper()
-	enough := l.count() + n
-	eventually(t, fmt.Sprintf("%d more acknowledged messages", n), func() bool { return l.count() >= enough })
-}
-
-func (l *load) end() map[string]bool {
-	l.stop.Store(true)
-	l.done.Wait()
-	return l.acked
+	enough := l.Count() + n
+	eventually(t, fmt.Sprintf("%d more acknowledged messages", n), func() bool { return l.Count() >= enough })
 }
 
 // verify demands that what was acknowledged is stored once, and that nothing is stored twice.
 func verify(t *testing.T, c *target.Cluster, topic string, acked map[string]bool) {
+	t.Helper()
 	stored := bodies(t, c, topic, len(acked))
-	for body := range acked {
-		if stored[body] != 1 {
-			t.Errorf("%q was acknowledged and is stored %d times", body, stored[body])
-		}
-	}
-	for body, times := range stored {
-		if times != 1 {
-			t.Errorf("%q is stored %d times", body, times)
-		}
-	}
+	target.RequireOnce(t, acked, stored)
 	t.Logf("%d acknowledged, %d stored", len(acked), len(stored))
 }
 
@@ -89,16 +47,16 @@ func TestNameServerRestart(t *testing.T) {
 		got := newInbox()
 		newConsumer(t, c, unique(t, "group"), topic, everything, got.consume)
 		l := startLoad(p, topic, 2)
-		l.more(t, 100)
+		more(t, l, 100)
 		require.NoError(t, c.Names.Stop())
-		l.more(t, 200) // clients know the way
+		more(t, l, 200) // clients know the way
 		require.NoError(t, c.Names.Start())
-		l.more(t, 100)
+		more(t, l, 100)
 		require.NoError(t, c.WaitRoute(topic), "the Broker registers again by itself")
 		newcomer := startLoad(newProducer(t, c), newTopic(t, c, 2), 1)
-		newcomer.more(t, 20)
-		newcomer.end()
-		acked := l.end()
+		more(t, newcomer, 20)
+		newcomer.End()
+		acked := l.End()
 		eventually(t, "every acknowledged message", func() bool { return got.different() >= len(acked) })
 		verify(t, c, topic, acked)
 	})
@@ -112,12 +70,12 @@ func TestBrokerRestart(t *testing.T) {
 		newConsumer(t, c, group, topic, everything, got.consume)
 		l := startLoad(p, topic, 2)
 		for range 2 {
-			l.more(t, 200)
+			more(t, l, 200)
 			require.NoError(t, c.Broker.Stop())
 			require.NoError(t, c.Broker.Start())
 		}
-		l.more(t, 100)
-		acked := l.end()
+		more(t, l, 100)
+		acked := l.End()
 		eventually(t, "every acknowledged message", func() bool {
 			return containsAll(got, acked)
 		})
@@ -146,12 +104,12 @@ func TestCrashLosesNothingAcknowledged(t *testing.T) {
 		newConsumer(t, c, unique(t, "group"), topic, everything, got.consume)
 		l := startLoad(p, topic, 8)
 		for range 6 {
-			l.more(t, 1500)
+			more(t, l, 1500)
 			require.NoError(t, c.Broker.Kill())
 			require.NoError(t, c.Broker.Start())
 		}
-		l.more(t, 500)
-		acked := l.end()
+		more(t, l, 500)
+		acked := l.End()
 		verify(t, c, topic, acked)
 		eventually(t, "every acknowledged message at the consumer", func() bool { return containsAll(got, acked) })
 	})

@@ -35,12 +35,7 @@ func TestMain(m *testing.M) {
 	if f := flag.Lookup("test.parallel"); f != nil && f.Value.String() == f.DefValue {
 		_ = f.Value.Set("24")
 	}
-	code := m.Run()
-	if err := shared.Close(code != 0); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
+	os.Exit(shared.Run(m))
 }
 
 // each runs test against the shared cluster of every chosen kind.

@@ -89,6 +89,16 @@ func (p *Pool) Close(keep bool) (err error) {
 	return err
 }
 
+// Run runs the tests of m and then ends what they started. What it returns is for os.Exit.
+func (p *Pool) Run(m *testing.M) int {
+	code := m.Run()
+	if err := p.Close(code != 0); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	return code
+}
+
 // Publish writes the address for Attach. The file is whole as soon as it has its name.
 func (c *Cluster) Publish(file string) error {
 	text, err := json.Marshal(c.Address())

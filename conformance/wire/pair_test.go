@@ -24,14 +24,7 @@ import (
 // shared holds the clusters of all tests.
 var shared target.Pool
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := shared.Close(code != 0); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = max(code, 1)
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
 
 // server says which of a cluster's servers is asked. It is a column of the compatibility tables.
 type server string
