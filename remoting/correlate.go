@@ -71,7 +71,7 @@ func (c *conn) request(req *protocol.Command, opaque, flag int32) error {
 	if err := c.queue(&cmd, nil, nil, false); err != nil {
 		return err
 	}
-	c.kick()
+	c.startWriter(true)
 	return nil
 }
 

@@ -8,6 +8,7 @@ package remoting
 import (
 	"errors"
 	"net"
+	"runtime"
 
 	"rocketd/protocol"
 )
@@ -101,7 +102,11 @@ func (c *conn) flush() {
 }
 
 // kick is flush for goroutines that must not wait for the peer.
-func (c *conn) kick() {
+func (c *conn) kick() { c.startWriter(false) }
+
+// startWriter writes what is queued on a goroutine of its own. With gather that one first lets others run, so that what
+// they are about to send leaves in the same write.
+func (c *conn) startWriter(gather bool) {
 	c.mu.Lock()
 	if c.fill == nil || c.writing {
 		c.mu.Unlock()
@@ -111,6 +116,9 @@ func (c *conn) kick() {
 	c.enter()
 	c.mu.Unlock()
 	go func() {
+		if gather {
+			runtime.Gosched()
+		}
 		c.mu.Lock()
 		c.writeOut()
 		c.leave()
