@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shortcuts for the hand. What each part does stands in bin/test, and `sh bin/test` is what decides.
-.PHONY: all unit race fuzz conformance compatibility crash bench bench-send bench-vs-java lint
+.PHONY: all unit race fuzz conformance compatibility crash bench bench-send bench-vs-java bench-store lint
 FUZZTIME ?= 10m
 LINT_VERSION = v2.15.0
 LINT = build/tools/$(LINT_VERSION)/golangci-lint
@@ -30,6 +30,11 @@ bench-send:
 bench-vs-java:
 	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/floor ./conformance/versus
 	build/versus -bin build $(VERSUS)
+
+# The store against the least that its work can cost; the table goes into docs/benchmarks.md.
+bench-store:
+	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/dropcache ./conformance/storebench
+	build/storebench -bin build $(STOREBENCH)
 
 lint: $(LINT)
 	$(LINT) run

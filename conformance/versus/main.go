@@ -13,18 +13,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"runtime/debug"
 	"strconv"
 	"time"
 
 	"rocketd/cmd/mqtools/bench"
 	"rocketd/conformance/target"
+	"rocketd/internal/yardstick/rounds"
 )
 
 var (
 	bin    = flag.String("bin", "build", "folder with mqtools and floor")
-	rounds = flag.Int("rounds", 5, "rounds that count")
+	count  = flag.Int("rounds", 5, "rounds that count")
 	warmUp = flag.Duration("warm-up", time.Minute, "load on the Java Broker before the first round")
 	doc    = flag.String("doc", "docs/benchmarks.md", "file that the table goes into; empty: only print it")
 )
@@ -70,13 +69,13 @@ func run() (err error) {
 		return err
 	}
 	t := newTable()
-	for round := range *rounds {
+	for round := range *count {
 		for _, l := range loads {
 			for _, s := range sides {
 				if s.name == floorName && !l.floor {
 					continue
 				}
-				touchMemory()
+				rounds.TouchMemory(touched)
 				r, err := measure(s, l.args)
 				if err != nil {
 					return fmt.Errorf("%s on %s: %w", l.name, s.name, err)
@@ -86,27 +85,16 @@ func run() (err error) {
 			fmt.Printf("round %d: %s\n", round+1, l.name)
 		}
 	}
-	text := t.markdown(*rounds, *warmUp)
+	text := t.markdown(*count, *warmUp)
 	fmt.Print(text)
 	if *doc == "" {
 		return nil
 	}
-	return insert(*doc, text)
+	return rounds.Insert(*doc, "bench-vs-java", text)
 }
 
 // touched is more than any load makes a server write.
 const touched = 1 << 30
-
-// touchMemory uses memory and gives it back. In a virtual machine the first use of a page can cost more than everything
-// else that a server does for a message, and which side has to pay it is chance.
-func touchMemory() {
-	b := make([]byte, touched)
-	for i := 0; i < len(b); i += os.Getpagesize() {
-		b[i] = 1
-	}
-	runtime.KeepAlive(b)
-	debug.FreeOSMemory() // b is used no more
-}
 
 func warm(java side) error {
 	fmt.Printf("warming the Java Broker up for %v\n", *warmUp)

@@ -4,21 +4,17 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"rocketd/cmd/mqtools/bench"
+	"rocketd/internal/yardstick/rounds"
 )
 
 const (
 	oursName  = "ours"
 	javaName  = "Java"
 	floorName = "floor"
-
-	beginMark = "<!-- made by make bench-vs-java: begin -->"
-	endMark   = "<!-- made by make bench-vs-java: end -->"
 )
 
 // figure is a row of the table.
@@ -56,69 +52,26 @@ func (t *table) add(load, side string, r *bench.Result) {
 }
 
 // markdown prints medians with the spread, and the ratios of the medians.
-func (t *table) markdown(rounds int, warmUp time.Duration) string {
+func (t *table) markdown(count int, warmUp time.Duration) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Medians of %d rounds (least to greatest in brackets); Java with 4 GiB of heap after %v of load.\n", rounds, warmUp)
+	fmt.Fprintf(&b, "Medians of %d rounds (least to greatest in brackets); Java with 4 GiB of heap after %v of load.\n", count, warmUp)
 	for _, load := range t.loads {
 		fmt.Fprintf(&b, "\n**%s**\n\n| | ours | Java 5.5.0 | floor | ours / Java | ours / floor |\n|---|---|---|---|---|---|\n", load)
 		for _, f := range figures {
 			ours, java, floor := t.values(load, oursName, f), t.values(load, javaName, f), t.values(load, floorName, f)
-			if median(ours) == 0 && median(java) == 0 {
+			if ours.Median() == 0 && java.Median() == 0 {
 				continue
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", f.name, spread(ours), spread(java), spread(floor),
-				ratio(median(ours), median(java)), ratio(median(ours), median(floor)))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", f.name, ours.Spread(), java.Spread(), floor.Spread(),
+				rounds.Ratio(ours.Median(), java.Median()), rounds.Ratio(ours.Median(), floor.Median()))
 		}
 	}
 	return b.String()
 }
 
-func (t *table) values(load, side string, f figure) (values []float64) {
+func (t *table) values(load, side string, f figure) (values rounds.Values) {
 	for _, r := range t.results[load][side] {
 		values = append(values, f.of(r))
 	}
-	slices.Sort(values)
 	return values
-}
-
-func median(sorted []float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
-}
-
-func spread(sorted []float64) string {
-	if len(sorted) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s (%s to %s)", number(median(sorted)), number(sorted[0]), number(sorted[len(sorted)-1]))
-}
-
-func number(v float64) string {
-	if v >= 100 {
-		return fmt.Sprintf("%.0f", v)
-	}
-	return fmt.Sprintf("%.2f", v)
-}
-
-func ratio(a, b float64) string {
-	if b == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%.2f", a/b)
-}
-
-// insert replaces what stands between the marks of a document.
-func insert(file, text string) error {
-	old, err := os.ReadFile(file)
-	if err != nil {
-		return err
-	}
-	before, rest, begun := strings.Cut(string(old), beginMark)
-	_, after, ended := strings.Cut(rest, endMark)
-	if !begun || !ended {
-		return fmt.Errorf("%s has no place for the table: %s and %s", file, beginMark, endMark)
-	}
-	return os.WriteFile(file, []byte(before+beginMark+"\n\n"+text+"\n"+endMark+after), 0o644)
 }
