@@ -53,10 +53,10 @@ func Command() *cobra.Command {
 	f.IntVarP(&o.inFlight, "in-flight", "w", 32, "requests in flight on each connection")
 	f.IntVarP(&o.size, "size", "s", 1024, "bytes of a message's body")
 	f.IntVar(&o.batch, "batch", 32, "messages a request of the load batch")
-	f.IntVarP(&o.rate, "rate", "r", 0, "messages a second, 0: as fast as it goes (e2e: 2000); latency then counts from when a message was due")
+	f.IntVarP(&o.rate, "rate", "r", 0, "messages a second, 0: as fast as it goes (e2e: 2000, heartbeat: 1000); latency then counts from when a message was due")
 	f.Int64VarP(&o.count, "count", "n", 0, "messages to send, in place of a duration")
 	f.DurationVarP(&o.duration, "duration", "d", 10*time.Second, "how long")
-	f.IntVar(&o.groups, "groups", 1, "consumer groups that each get every message (e2e)")
+	f.IntVar(&o.groups, "groups", 1, "consumer groups that each get every message (e2e), or beat (heartbeat)")
 	f.BoolVar(&o.park, "park", true, "each idle connection also holds one pull")
 	f.IntVarP(&o.pid, "pid", "p", 0, "the server's process id, for its processor time and memory")
 	f.BoolVar(&o.json, "json", false, "print JSON")
@@ -68,6 +68,7 @@ func Command() *cobra.Command {
 		{"batch", "messages in batches", runBatch},
 		{"pull", "everything that the topic holds", runPull},
 		{"e2e", "from the send to the arrival at a consumer that waits", runEndToEnd},
+		{"heartbeat", "heartbeats of many consumer groups, a connection each", runHeartbeat},
 		{"idle", "connections that do nothing", runIdle},
 	} {
 		root.AddCommand(&cobra.Command{Use: l.name, Short: l.short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {

@@ -23,7 +23,7 @@ func TestLoads(t *testing.T) {
 	for _, l := range []struct {
 		run  func(context.Context, *options) (*Result, error)
 		want int64
-	}{{runSend, 400}, {runBatch, 400}, {runPull, 800}, {runIdle, 2}, {runEndToEnd, 400}} {
+	}{{runSend, 400}, {runBatch, 400}, {runPull, 800}, {runIdle, 2}, {runHeartbeat, 400}, {runEndToEnd, 400}} {
 		mine := o
 		r, err := l.run(ctx, &mine)
 		require.NoError(t, err)

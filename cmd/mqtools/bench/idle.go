@@ -8,9 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"rocketd/protocol"
-	"rocketd/remoting"
 )
 
 // runIdle opens connections, each with a heartbeat and, unless told otherwise, a pull that waits, and looks at the server
@@ -29,7 +26,7 @@ func runIdle(ctx context.Context, o *options) (*Result, error) {
 			return nil, err
 		}
 		defer peer.Close()
-		if err := o.heartbeat(ctx, peer, i); err != nil {
+		if err := succeed(ctx, peer, heartbeat(fmt.Sprintf("mqtools_bench@%d", i), o.group, []string{o.topic})); err != nil {
 			return nil, err
 		}
 		if o.park {
@@ -57,12 +54,4 @@ func runIdle(ctx context.Context, o *options) (*Result, error) {
 	all.Wait()
 	r.Messages, r.Errors, r.PerSecond, r.CPUMicros = int64(o.conns), failed.Load(), 0, 0
 	return r, nil
-}
-
-func (o *options) heartbeat(ctx context.Context, peer remoting.Peer, i int) error {
-	req := protocol.NewRequest[protocol.Empty](protocol.HeartBeat, nil)
-	req.Body = fmt.Appendf(nil, `{"clientID":"mqtools_bench@%d","producerDataSet":[],"consumerDataSet":[{"groupName":%q,"consumeType":"CONSUME_PASSIVELY",`+
-		`"messageModel":"CLUSTERING","consumeFromWhere":"CONSUME_FROM_LAST_OFFSET","unitMode":false,"subscriptionDataSet":[{"topic":%q,"subString":"*",`+
-		`"expressionType":"TAG","subVersion":1,"tagsSet":[],"codeSet":[],"classFilterMode":false}]}]}`, i, o.group, o.topic)
-	return succeed(ctx, peer, req)
 }
