@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"rocketd/cmd/mqtools/bench"
@@ -25,6 +26,7 @@ var (
 	bin    = flag.String("bin", "build", "folder with mqtools and floor")
 	count  = flag.Int("rounds", 5, "rounds that count")
 	warmUp = flag.Duration("warm-up", time.Minute, "load on the Java Broker before the first round")
+	only   = flag.String("only", "", "run the loads whose names contain this; the table is then only printed")
 	doc    = flag.String("doc", "docs/benchmarks.md", "file that the table goes into; empty: only print it")
 )
 
@@ -73,6 +75,9 @@ func run() (err error) {
 	t := newTable()
 	for round := range *count {
 		for _, l := range loads {
+			if !strings.Contains(l.name, *only) {
+				continue
+			}
 			for _, s := range sides {
 				if s.name == floorName && !l.floor {
 					continue
@@ -89,7 +94,7 @@ func run() (err error) {
 	}
 	text := t.markdown(*count, *warmUp)
 	fmt.Print(text)
-	if *doc == "" {
+	if *doc == "" || *only != "" {
 		return nil
 	}
 	return rounds.Insert(*doc, "bench-vs-java", text)
