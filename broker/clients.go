@@ -108,6 +108,9 @@ func (b *Broker) heartbeat(_ context.Context, c *remoting.Call, _ *protocol.RPC)
 	if err := checkHeartbeat(beat); err != nil {
 		return nil, err
 	}
+	if c.Inline() && !b.haveAll(beat.ConsumerDataSet) {
+		return nil, remoting.OffReader // creating waits for the disk
+	}
 	if err := b.createForConsumers(beat.ConsumerDataSet); err != nil {
 		return nil, err
 	}
@@ -178,6 +181,20 @@ func (b *Broker) joinConsumers(client session.Client, beat *protocol.Heartbeat) 
 		}
 	}
 	return repeat
+}
+
+// haveAll reports whether createForConsumers has nothing to do.
+func (b *Broker) haveAll(consumers []protocol.ConsumerData) bool {
+	for _, data := range consumers {
+		group, ok := b.groups.Get(data.GroupName)
+		if !ok {
+			return false
+		}
+		if _, ok := b.topics.Get(message.RetryTopic(data.GroupName)); !ok && group.RetryQueueNums > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // createForConsumers creates, in one write each, the groups of a heartbeat and their retry topics.

@@ -30,8 +30,24 @@ const (
 	offsetResetRemark = "OFFSET_RESET"
 )
 
+// pull finds and parks on the reader's goroutine the many that only wait for the next message. All others may have to wait
+// for a disk.
 func (b *Broker) pull(_ context.Context, c *remoting.Call, h *protocol.PullHeader) (*protocol.PullResult, error) {
+	if c.Inline() && !b.onlyWaits(h) {
+		return nil, remoting.OffReader
+	}
 	return b.pullOnce(c, h, true)
+}
+
+// onlyWaits reports whether a pull needs nothing but memory: everything it names is there, and the message it asks for is
+// the queue's next one.
+func (b *Broker) onlyWaits(h *protocol.PullHeader) bool {
+	if h.SysFlag&protocol.PullFlagSuspend == 0 || h.SysFlag&protocol.PullFlagSubscription != 0 && !filter.IsTag(h.ExpressionType) {
+		return false
+	}
+	_, group := b.groups.Get(h.ConsumerGroup)
+	_, end, queue := b.store.QueueRange(h.Topic, h.QueueID)
+	return group && queue && h.QueueOffset == end
 }
 
 // pullOnce answers a pull, or parks it when there is nothing and first says

@@ -20,16 +20,17 @@ type lanes struct {
 func newLanes(cfg *Config) lanes {
 	// A send waits for nothing unless the disk must be waited for.
 	inline := cfg.FlushDiskType == store.AsyncFlush
+	// The handlers of pulls and heartbeats leave the reader when they may have to wait for a disk.
 	return lanes{
 		send:        remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), inline),
 		sendBack:    remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
 		reply:       remoting.NewLane("reply", int(cfg.ReplyThreadPoolQueueCapacity), false),
-		pull:        remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), false),
-		litePull:    remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), false),
+		pull:        remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), true),
+		litePull:    remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), true),
 		query:       remoting.NewLane("query", int(cfg.QueryThreadPoolQueueCapacity), false),
 		client:      remoting.NewLane("client", int(cfg.ClientManagerThreadPoolQueueCapacity), false),
 		consumer:    remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), false),
-		heartbeat:   remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), false),
+		heartbeat:   remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), true),
 		admin:       remoting.NewLane("admin", int(cfg.AdminBrokerThreadPoolQueueCapacity), false),
 		loadBalance: remoting.NewLane("loadBalance", int(cfg.LoadBalanceThreadPoolQueueCapacity), false),
 	}

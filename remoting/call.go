@@ -20,6 +20,10 @@ type laterError string
 
 func (e laterError) Error() string { return string(e) }
 
+// OffReader is returned by an inline handler that has done nothing yet and may have to block: the request is served
+// again from its start, on a goroutine of its lane.
+var OffReader error = laterError("remoting: off the reader")
+
 // detached asks for fn to be run where blocking is allowed.
 type detached struct{ fn func() (any, error) }
 
@@ -53,6 +57,8 @@ type sink interface {
 	answered()
 	// kick sees to it that delivered answers leave, without blocking.
 	kick()
+	// flush is kick for a goroutine that may wait for the peer.
+	flush()
 	// park counts a parked call of so many bytes; false means that there are too many.
 	park(bytes int64) bool
 	unpark(bytes int64)
@@ -106,6 +112,9 @@ func (c *Call) decode(frame []byte) error {
 // begin prepares the call for the request that was decoded into c.req.
 func (c *Call) begin(r *route) {
 	c.route = r
+	if r != nil {
+		r.served.Add(1)
+	}
 	c.inline = r != nil && r.lane.inline
 	c.answer = protocol.Command{Code: protocol.Success}
 	c.attachment = nil
@@ -121,6 +130,9 @@ func (c *Call) recycle() {
 	c.ctx, c.mux, c.peer, c.sink, c.route = nil, nil, nil, nil, nil
 	calls.Put(c)
 }
+
+// Inline reports whether the handler runs on the reader's goroutine, where it must not block.
+func (c *Call) Inline() bool { return c.inline }
 
 // Peer is who sent the request. It is nil when the caller of Mux.Handle gave none.
 func (c *Call) Peer() Peer { return c.peer }
@@ -164,15 +176,22 @@ func (c *Call) answerFields() []protocol.Field {
 // Reply answers a parked call: header is a *Resp or nil, err as a handler returns it. It never blocks; of several
 // replies the first counts.
 func (c *Call) Reply(header any, err error) {
+	if c.settle(header, err) {
+		c.sink.kick()
+	}
+}
+
+// settle delivers the answer of a parked call. It reports whether it was the first.
+func (c *Call) settle(header any, err error) bool {
 	was := c.state.Swap(callDone)
 	if was == callDone {
-		return
+		return false
 	}
 	c.conclude(c.putHeader(header, err))
 	if was == callParked {
 		c.sink.unpark(c.size)
 	}
-	c.sink.kick()
+	return true
 }
 
 // Resume continues a parked call with fn on a goroutine of its lane, without a second admission. fn's result is the
@@ -186,7 +205,9 @@ func (c *Call) Resume(fn func() (any, error)) {
 		if err == Parked { //nolint:errorlint // never wrapped
 			return
 		}
-		c.Reply(header, err)
+		if c.settle(header, err) {
+			c.sink.flush()
+		}
 	})
 	if !started {
 		c.Reply(nil, ErrClosed)

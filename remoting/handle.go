@@ -55,8 +55,8 @@ func Handle[Req, Resp any](m *Mux, code int32, lane *Lane, h Handler[Req, Resp],
 				return err
 			}
 			resp, err := h(ctx, c, req)
-			if err != nil && isLater(err) {
-				return err
+			if err != nil && isLater(err) && err != OffReader { //nolint:errorlint // never wrapped
+				return err // the handler keeps its request
 			}
 			if resp != nil {
 				c.answer.Fields = out.Append(c.answerFields(), resp)

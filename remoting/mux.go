@@ -134,7 +134,6 @@ func (m *Mux) invoke(ctx context.Context, c *Call) (err error) {
 			Remark: " request type " + strconv.Itoa(int(c.req.Code)) + " not supported",
 		}
 	}
-	c.route.served.Add(1)
 	for _, f := range m.interceptors {
 		if err := f(ctx, c); err != nil {
 			return err
@@ -172,6 +171,7 @@ func (m *Mux) Handle(ctx context.Context, peer Peer, cmd *protocol.Command) (*pr
 	d := &direct{answer: make(chan *protocol.Command, 1)}
 	c := &Call{ctx: ctx, mux: m, peer: peer, sink: d, req: *cmd}
 	c.begin(m.lookup(cmd.Code))
+	c.inline = false // the caller waits, whatever it takes
 	switch lane := c.lane(); {
 	case lane == nil:
 		m.serve(ctx, c)
@@ -264,6 +264,7 @@ func (d *direct) deliver(c *Call) {
 
 func (d *direct) answered()       {}
 func (d *direct) kick()           {}
+func (d *direct) flush()          {}
 func (d *direct) park(int64) bool { return true }
 func (d *direct) unpark(int64)    {}
 

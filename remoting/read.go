@@ -199,16 +199,21 @@ func (c *conn) serveFrame(frame []byte) bool {
 		call.finish(&protocol.Error{Code: protocol.GoAway, Remark: goAwayRemark})
 		return true
 	}
-	lane := call.lane()
-	switch {
-	case lane == nil:
+	if call.lane() == nil {
 		c.serveInline(call)
-	case lane.admit():
-		c.serveOnLane(call)
-	default:
-		call.finish(&protocol.Error{Code: protocol.SystemBusy, Remark: overloadRemark})
+	} else {
+		c.serveAdmitted(call)
 	}
 	return true
+}
+
+// serveAdmitted serves a call on its lane, if there is room.
+func (c *conn) serveAdmitted(call *Call) {
+	if !call.route.lane.admit() {
+		call.finish(&protocol.Error{Code: protocol.SystemBusy, Remark: overloadRemark})
+		return
+	}
+	c.serveOnLane(call)
 }
 
 // serveInline runs the handler here. A call that is not finished then keeps its memory, and the reader takes other.
@@ -218,6 +223,11 @@ func (c *conn) serveInline(call *Call) {
 		if !call.finish(err) {
 			c.abandon(call) // somebody replied to it, so somebody else knows it
 		}
+		return
+	}
+	if err == OffReader { //nolint:errorlint // never wrapped
+		call.inline = false
+		c.serveAdmitted(call)
 		return
 	}
 	c.abandon(call)
@@ -283,6 +293,7 @@ func growStack(i int) byte {
 
 // proceed is the goroutine of a call that an inline handler detached.
 func (c *conn) proceed(call *Call, lane *Lane, held int64, fn func() (any, error)) {
+	growStack(0)
 	c.retire(call, lane, held, call.proceed(fn))
 }
 

@@ -309,30 +309,35 @@ func TestParkedCallsOfAClosedConnectionAreDropped(t *testing.T) {
 }
 
 func TestDetachedHandlersKeepTheirRequestAndDoNotStopTheReader(t *testing.T) {
-	f := startServer(t)
-	r := f.raw()
-	r.WriteFrame(request(codeDetach, 1, "kept", []byte("body one")))
-	<-f.entered
-	for i := range int32(20) {
-		r.WriteFrame(request(codeEcho, 100+i, strings.Repeat("noise", 200), bytes.Repeat([]byte("x"), 5000)))
-		require.Equal(t, 100+i, r.ReadFrame().Opaque)
+	for _, code := range []int32{codeDetach, codeOffReader} {
+		f := startServer(t)
+		r := f.raw()
+		r.WriteFrame(request(code, 1, "kept", []byte("body one")))
+		<-f.entered
+		for i := range int32(20) {
+			r.WriteFrame(request(codeEcho, 100+i, strings.Repeat("noise", 200), bytes.Repeat([]byte("x"), 5000)))
+			require.Equal(t, 100+i, r.ReadFrame().Opaque)
+		}
+		f.gate <- struct{}{}
+		resp := r.ReadFrame()
+		require.Equal(t, "kept", text(resp))
+		require.Equal(t, "body one", string(resp.Body))
+		require.EqualValues(t, 1, f.server.mux.lookup(code).served.Load())
+		f.holdsNothing()
 	}
-	f.gate <- struct{}{}
-	resp := r.ReadFrame()
-	require.Equal(t, "kept", text(resp))
-	require.Equal(t, "body one", string(resp.Body))
-	f.holdsNothing()
 }
 
 func TestDetachedHandlersAreLimitedByTheirLane(t *testing.T) {
 	f := newFixture(t, func(f *fixture, _ *ServerConfig) { f.inline = NewLane("inline", 1, true) }).start()
 	r := f.raw()
-	r.WriteFrame(request(codeDetach, 1, "", nil))
-	<-f.entered
-	r.WriteFrame(request(codeDetach, 2, "", nil))
-	require.Equal(t, protocol.SystemBusy, r.ReadFrame().Code)
-	f.gate <- struct{}{}
-	require.Equal(t, int32(1), r.ReadFrame().Opaque)
+	for _, code := range []int32{codeDetach, codeOffReader} {
+		r.WriteFrame(request(code, 1, "", nil))
+		<-f.entered
+		r.WriteFrame(request(code, 2, "", nil))
+		require.Equal(t, protocol.SystemBusy, r.ReadFrame().Code)
+		f.gate <- struct{}{}
+		require.Equal(t, int32(1), r.ReadFrame().Opaque)
+	}
 }
 
 func TestInterceptorsRunInOrderAndMayRefuse(t *testing.T) {

@@ -34,6 +34,7 @@ const (
 	codeCallBack   = 19   // calls the peer
 	codePanicLane  = 20   // on a lane
 	codeParkInline = 21   // parks from an inline lane
+	codeOffReader  = 22   // inline, leaves the reader
 	codeHigh       = 2050 // above the array
 	codeUnknown    = 999
 )
@@ -178,6 +179,15 @@ func (f *fixture) register() {
 			c.SetBody(body)
 			return &echoHeader{Text: req.Text}, nil
 		})
+	})
+	Handle(m, codeOffReader, f.inline, func(_ context.Context, c *Call, req *echoHeader) (*echoHeader, error) {
+		if c.Inline() {
+			return nil, OffReader
+		}
+		f.entered <- struct{}{}
+		<-f.gate
+		c.SetBody(c.Request().Body)
+		return &echoHeader{Text: req.Text}, nil
 	})
 	Handle(m, codeFail, f.inline, func(context.Context, *Call, *struct{}) (*struct{}, error) {
 		return nil, errors.New("the disk is made of cheese")
