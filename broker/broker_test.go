@@ -107,10 +107,14 @@ func (w *wire) send(code int32, fields, body string) int32 {
 	return w.opaque
 }
 
+// ask sends a request and returns its answer. What the server asks meanwhile is passed over.
 func (w *wire) ask(code int32, fields, body string) *protocol.Command {
 	w.t.Helper()
 	opaque := w.send(code, fields, body)
 	answer := w.ReadFrame()
+	for !answer.IsResponse() {
+		answer = w.ReadFrame()
+	}
 	require.Equal(w.t, opaque, answer.Opaque)
 	return answer
 }

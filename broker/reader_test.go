@@ -84,8 +84,14 @@ func (f watchedFile) WriteAt(p []byte, off int64) (int, error) {
 	return f.File.WriteAt(p, off)
 }
 
-// Sends run on their connection's reader, which serves everything else of that connection too: nothing that they may
-// meet, a topic that is to be made, a new queue, a full tail, the next file of the log or of the index, may wait for the disk or the network there.
+func (f watchedFile) ReadAt(p []byte, off int64) (int, error) {
+	f.watch.look("ReadAt")
+	return f.File.ReadAt(p, off)
+}
+
+// Sends, pulls and heartbeats run on their connection's reader, which serves everything else of that connection too: nothing
+// that they may meet, a topic or a group that is to be made, a new queue, a full tail, the next file of the log or of the
+// index, a message to be read, may wait for the disk or the network there.
 func TestReadersNeverWaitForDiskOrNetwork(t *testing.T) {
 	watch := &readerWatch{seen: map[string]int{}, found: map[string]bool{}}
 	network := new(remotingtest.Network)
@@ -106,6 +112,15 @@ func TestReadersNeverWaitForDiskOrNetwork(t *testing.T) {
 		for topic, queue := range map[string]string{"T": fmt.Sprint(i % 4), fmt.Sprint("new", i%50): "0", "%RETRY%G": "0"} {
 			answer := w.ask(protocol.SendMessage, sendFields(topic, "queueId="+queue+" properties="+props("KEYS=k")), body)
 			require.Equal(t, protocol.Success, answer.Code, answer.Remark)
+		}
+		group := fmt.Sprint("G", i%20)
+		beat := heartbeatBody(fmt.Sprint("c", i%7), group, 0, false, "T", "U")
+		require.Equal(t, protocol.Success, w.ask(protocol.HeartBeat, "", beat).Code)
+		for _, group := range []string{group, fmt.Sprint("P", i)} {
+			pull := pullFields("T", int64(i/4), fmt.Sprintf("queueId=%d sysFlag=6 suspendTimeoutMillis=1 consumerGroup=%s", i%4, group))
+			require.Contains(t, []int32{protocol.Success, protocol.PullNotFound}, w.ask(protocol.PullMessage, pull, "").Code)
+			pull = pullFields("T", int64(i/4)+1, fmt.Sprintf("queueId=%d sysFlag=6 suspendTimeoutMillis=1 consumerGroup=%s", i%4, group))
+			require.Equal(t, protocol.PullNotFound, w.ask(protocol.PullMessage, pull, "").Code)
 		}
 	}
 	require.NoError(t, b.stop())
