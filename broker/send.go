@@ -15,6 +15,7 @@ import (
 	"context"
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 
 	"rocketd/protocol"
@@ -192,14 +193,16 @@ func (b *Broker) sendOne(ctx context.Context, c *remoting.Call, cfg *Config, h *
 	if topic.TopicFilterType == protocol.MultiTag {
 		m.SysFlag |= message.FlagMultiTags
 	}
-	if topic.Attributes["cleanup.policy"] == "COMPACTION" && p.keys == "" {
+	if topic.Attributes["cleanup.policy"] == "COMPACTION" && strings.TrimSpace(p.keys) == "" {
 		return nil, protocol.Errorf(protocol.MessageIllegal, "Required message key is missing")
 	}
-	if len(m.Body) == 0 || m.SysFlag&(message.FlagNeedUnwrap|message.FlagInnerBatch) != 0 {
+	if len(m.Body) == 0 || m.SysFlag&message.FlagInnerBatch != 0 || p.innerNum {
 		return nil, b.illegal()
 	}
 	uniqKey := p.uniqKey
 	m.Properties = b.storedProps(cfg, &p, &uniqKey)
+	p.placeByKind(&m, topic)
+	queueID = m.QueueID
 	if err := b.redirect(&m, &p); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -15,13 +16,18 @@ import (
 )
 
 // sendBatch stores the messages of a batch, all or none. Each keeps its own
-// properties as they are; those of the header only say whether to wait.
+// properties as they are; those of the header say whether to wait, and may not
+// ask for what a batch cannot have.
 func (b *Broker) sendBatch(ctx context.Context, c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig, queueID int32) (*protocol.SendResult, error) {
 	if len(h.Topic) > message.MaxTopicBytes {
 		return nil, protocol.Errorf(protocol.MessageIllegal, "message topic length too long %d", len(h.Topic))
 	}
 	if message.IsRetryTopic(h.Topic) {
 		return nil, protocol.Errorf(protocol.MessageIllegal, "batch request does not support retry group %s", h.Topic)
+	}
+	p := readProps(h.Properties)
+	if level, err := p.delayLevel(); err != nil || level > 0 || p.innerNum || message.TranType(h.SysFlag) != message.TranNotType {
+		return nil, cmp.Or(err, b.illegal())
 	}
 	template := message.Message{
 		Topic: h.Topic, QueueID: queueID, SysFlag: h.SysFlag,
@@ -45,7 +51,6 @@ func (b *Broker) sendBatch(ctx context.Context, c *remoting.Call, cfg *Config, h
 		bytes += int64(r.Size)
 	}
 	b.stats.Put(h.Topic, int64(len(receipts)), bytes)
-	p := readProps(h.Properties)
 	b.awaitDurable(ctx, c, cfg, p.noWait, receipts[len(receipts)-1].EndOffset)
 	return &protocol.SendResult{
 		MsgID: strings.Join(ids, ","), QueueID: queueID, QueueOffset: receipts[0].QueueOffset, TransactionID: p.uniqKey,
@@ -55,14 +60,14 @@ func (b *Broker) sendBatch(ctx context.Context, c *remoting.Call, cfg *Config, h
 // splitBatch takes a body apart. It gives up as soon as the records would
 // exceed what a batch may be, so that tiny items cannot make a huge list.
 func (b *Broker) splitBatch(body []byte, template message.Message, maxBytes int) ([]message.Message, error) {
-	if len(body) == 0 || len(body) > maxBytes || template.SysFlag&(message.FlagNeedUnwrap|message.FlagInnerBatch) != 0 {
+	if len(body) == 0 || len(body) > maxBytes || template.SysFlag&message.FlagInnerBatch != 0 {
 		return nil, b.illegal()
 	}
 	var ms []message.Message
 	recordBytes := 0
 	err := message.DecodeBatch(body, func(flag int32, body []byte, props string) error {
 		recordBytes += message.MinRecordBytes + len(template.Topic) + len(body) + len(props)
-		if len(body) == 0 || recordBytes > maxBytes {
+		if recordBytes > maxBytes {
 			return b.illegal()
 		}
 		m := template

@@ -32,6 +32,11 @@ type sendProps struct {
 	tran    bool
 	timer   bool // one of the TIMER_ properties that ask for a time
 	fired   bool // TIMER_OUT_MS: has been through the timer
+
+	priority  string
+	liteTopic string
+	otherKind bool // a transaction, a delay or an order, which win over a priority
+	innerNum  bool // INNER_NUM: calls itself a batch kept whole
 }
 
 // readProps walks over the text. What Java would drop when it makes a map of
@@ -69,13 +74,22 @@ func (p *sendProps) see(name, value string) (stays bool) {
 	case message.PropKeys:
 		p.keys = value
 	case message.PropDelay:
-		p.delay = value
+		p.delay, p.otherKind = value, true
 	case message.PropWait:
 		p.noWait = !compat.ParseBool(value)
 	case message.PropTranMsg:
 		p.tran = compat.ParseBool(value)
+		p.otherKind = p.otherKind || p.tran
 	case message.PropTimerDelaySec, message.PropTimerDelayMs, message.PropTimerDeliverMs:
-		p.timer = true
+		p.timer, p.otherKind = true, true
+	case message.PropShardingKey:
+		p.otherKind = true
+	case message.PropPriority:
+		p.priority = value
+	case message.PropLiteTopic:
+		p.liteTopic = value
+	case message.PropInnerNum:
+		p.innerNum = true
 	case message.PropTimerOutMs:
 		p.fired = true
 	case message.PropMsgRegion, message.PropTraceOn, message.PropCluster, message.PropPopCK:

@@ -78,8 +78,11 @@ var stored = probe{to: toBroker, code: protocol.PullMessage, fields: []string{"c
 // anyQueue are sends whose queue the Broker chooses.
 var anyQueue = []row{{name: "any queue", set: []string{"queueId", "-1", "e", "-1"}, unprobed: true}, {name: "lowest queue", set: []string{"queueId", "-2147483648", "e", "-2147483648"}, unprobed: true}}
 
+var wholeBatches = &rule{rows: `^whole batches`, Allowance: Allowance{Differs, "batch-cq", ""}, ours: protocol.MessageIllegal}
+
 // sendRules hold for the three codes of sends.
 var sendRules = []*rule{
+	wholeBatches,
 	{rows: `^without body$|^(batch|m) TRUE$`, Allowance: Allowance{Differs, "send-malformed", ""}, ours: protocol.MessageIllegal},
 	{rows: `^(properties|i) `, Allowance: Allowance{SameShape, "uniq-key-form", `transactionId$|UNIQ_KEY$|size$`}},
 	{Allowance: Allowance{SameSet, "send-properties", `properties$`}},
@@ -95,18 +98,20 @@ var sendRows = []*family{
 		rows: anyQueue, allow: sendRules, varies: `ext\.queue(Id|Offset)`,
 	},
 	{
-		code: protocol.SendMessageV2, to: toBroker, prepare: topicAndGroup, each: markEnd, after: []probe{stored}, body: "hello",
+		code: protocol.SendMessageV2, to: toBroker, prepare: topicsOfAllKinds, each: markEnd, after: []probe{stored}, body: "hello",
 		params: []param{text("a", "{group}"), text("b", "{topic}"), text("c", "TBW102"), int32s("d", "4"), queue("e", "0"), int32s("f", "0"),
 			int64s("g", "1700000000000"), int32s("h", "0"), text("i", "UNIQ_KEY\x01"+uniq(0)+"\x02TAGS\x01A\x02"), int32s("j", "0"), boolean("k", "false"),
 			int32s("l", "16"), boolean("m", "false"), text("n", "broker-a")},
-		allow: sendRules,
+		rows: kindRows, allow: sendRules,
 	},
 	{
-		code: protocol.SendBatchMessage, to: toBroker, prepare: topicAndGroup, each: markEnd, after: []probe{stored}, body: twoInABatch,
+		code: protocol.SendBatchMessage, to: toBroker, prepare: topicsOfAllKinds, each: markEnd, after: []probe{stored}, body: twoInABatch,
 		params: []param{text("a", "{group}"), text("b", "{topic}"), queue("e", "0"), int32s("f", "0"), int64s("g", "1700000000000"), int32s("h", "0"),
 			text("i", ""), int32s("j", "0"), boolean("k", "false"), boolean("m", "true")},
+		rows: batchRows,
 		allow: []*rule{
-			{rows: `^(without|broken) body$`, Allowance: Allowance{Differs, "send-malformed", ""}, ours: protocol.MessageIllegal},
+			{rows: `^(without|broken) body$|^half a batch$|^cut in|^a length|^rest behind$|^negative body$|^too large`, Allowance: Allowance{Differs, "send-malformed", ""}, ours: protocol.MessageIllegal},
+			wholeBatches,
 			{rows: `^m `, Allowance: Allowance{SameShape, "uniq-key-form", `transactionId$|UNIQ_KEY$|size$`}},
 			{Allowance: Allowance{SameSet, "send-properties", `properties$`}},
 		},

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// kinds_rows_test.go: sends of messages and to topics that are not of the ordinary kind, and sends that ask for too much.
+
+package wire
+
+import (
+	"strings"
+
+	"rocketd/protocol"
+)
+
+// topicOf makes a topic with these attributes or permission, under {name}.
+func topicOf(p *pair, n *names, name, perm, attributes string) {
+	p.t.Helper()
+	n.renew(name)
+	p.must(toBroker, protocol.UpdateAndCreateTopic, n, "", "topic", "{"+name+"}", "defaultTopic", "TBW102", "readQueueNums", "2", "writeQueueNums", "2",
+		"perm", perm, "topicFilterType", "SINGLE_TAG", "topicSysFlag", "0", "order", "false", "attributes", attributes)
+}
+
+func topicsOfAllKinds(p *pair, n *names) {
+	p.t.Helper()
+	topicAndGroup(p, n)
+	topicOf(p, n, "compacted", "6", "+cleanup.policy=COMPACTION")
+	topicOf(p, n, "whole", "6", "+queue.type=BatchCQ")
+	topicOf(p, n, "lite", "6", "+message.type=LITE")
+	topicOf(p, n, "unwritable", "4", "")
+	topicOf(p, n, "unreadable", "2", "")
+	topicOf(p, n, "closed", "0", "")
+}
+
+// props are the properties of a message that has an id.
+func props(list ...string) string {
+	text := "UNIQ_KEY\x01" + uniq(0) + "\x02"
+	for _, kv := range pairs(list) {
+		text += kv.Key + "\x01" + kv.Value + "\x02"
+	}
+	return text
+}
+
+// addedBytes is what a Broker adds to properties that have an id.
+const addedBytes = len("MSG_REGION\x01DefaultRegion\x02TRACE_ON\x01true\x02CLUSTER\x01DefaultCluster\x02")
+
+// propsOf are properties that take n bytes in the record.
+func propsOf(n int) string {
+	return props("a", strings.Repeat("v", n-addedBytes-len(props("a", ""))))
+}
+
+const mostProperties, mostBody = 1<<15 - 1, 4 << 20
+
+var kindRows = []row{
+	{name: "priority", set: []string{"i", props("_SYS_MSG_PRIORITY_", "1")}},
+	{name: "priority of no queue", set: []string{"i", props("_SYS_MSG_PRIORITY_", "9")}},
+	{name: "priority and order", set: []string{"i", props("_SYS_MSG_PRIORITY_", "1", "__SHARDINGKEY", "k")}},
+	{name: "priority and delay", set: []string{"i", props("_SYS_MSG_PRIORITY_", "1", "DELAY", "0")}},
+	{name: "priority below", set: []string{"i", props("_SYS_MSG_PRIORITY_", "-1")}},
+	{name: "priority none", set: []string{"i", props("_SYS_MSG_PRIORITY_", "x")}},
+	{name: "lite topic", set: []string{"i", props("__LITE_TOPIC", "child")}},
+	{name: "lite topic odd", set: []string{"i", props("__LITE_TOPIC", "a/b$")}},
+	{name: "many queues", set: []string{"i", props("INNER_MULTI_DISPATCH", "%LMQ%a,%LMQ%b", "WAIT", "true")}},
+	{name: "many queues odd", set: []string{"i", props("INNER_MULTI_DISPATCH", "../a", "INNER_MULTI_QUEUE_OFFSET", "1")}},
+	{name: "light queue", set: []string{"b", "%LMQ%{own}q"}, unprobed: true},
+	{name: "inner number", set: []string{"i", props("INNER_NUM", "2")}},
+	{name: "inner base", set: []string{"i", props("INNER_BASE", "2")}},
+	{name: "inner batch", set: []string{"f", "192", "i", props("INNER_NUM", "2")}},
+	{name: "inner batch flag", set: []string{"f", "128"}},
+	{name: "unwrap flag", set: []string{"f", "64"}},
+	{name: "unknown flags", set: []string{"f", "1792"}},
+	{name: "property CRC", set: []string{"i", props("__CRC32#", "1234567890")}},
+	{name: "compacted", set: []string{"b", "{compacted}", "i", props("KEYS", "k")}, unprobed: true},
+	{name: "compacted without keys", set: []string{"b", "{compacted}"}, unprobed: true},
+	{name: "compacted with blank keys", set: []string{"b", "{compacted}", "i", props("KEYS", " ")}, unprobed: true},
+	{name: "whole batches", set: []string{"b", "{whole}"}, unprobed: true},
+	{name: "plain to lite", set: []string{"b", "{lite}"}, unprobed: true},
+	{name: "lite to lite", set: []string{"b", "{lite}", "i", props("__LITE_TOPIC", "child")}, unprobed: true},
+	{name: "logical topic", set: []string{"lo", "true"}},
+	{name: "physical topic", set: []string{"lo", "false"}},
+	{name: "fields of 5.x", set: []string{"bname", "broker-b", "ns", "n", "nsd", "true", "oway", "false", "lo", "x", "__ZONE_NAME", "z", "ReqT", "0"}},
+
+	{name: "unwritable", set: []string{"b", "{unwritable}"}, unprobed: true},
+	{name: "closed", set: []string{"b", "{closed}"}, unprobed: true},
+	{name: "schedule topic", set: []string{"b", "SCHEDULE_TOPIC_XXXX"}, unprobed: true},
+	{name: "half topic", set: []string{"b", "RMQ_SYS_TRANS_HALF_TOPIC"}, unprobed: true},
+	{name: "op topic", set: []string{"b", "RMQ_SYS_TRANS_OP_HALF_TOPIC"}, unprobed: true},
+	{name: "given up topic", set: []string{"b", "TRANS_CHECK_MAX_TIME_TOPIC"}, unprobed: true},
+	{name: "self test topic", set: []string{"b", "SELF_TEST_TOPIC"}, unprobed: true},
+	{name: "offset moved topic", set: []string{"b", "OFFSET_MOVED_EVENT"}, unprobed: true},
+	{name: "retry topic of nobody", set: []string{"b", "%RETRY%{own}nobody"}, unprobed: true},
+
+	{name: "region of the client", set: []string{"i", props("MSG_REGION", "mine", "TRACE_ON", "false", "CLUSTER", "mine")}},
+	{name: "receipt of the client", set: []string{"i", props("POP_CK", "0 1 2 3")}},
+	{name: "value without a name", set: []string{"i", props() + "\x01v\x02"}},
+	{name: "name without a value", set: []string{"i", props() + "a\x01\x02b\x02"}},
+	{name: "two values", set: []string{"i", props() + "a\x01b\x01c\x02"}},
+	{name: "ends early", set: []string{"i", props() + "a\x01b"}},
+	{name: "ends only", set: []string{"i", props() + "\x02\x02\x01\x02"}},
+	{name: "control characters", set: []string{"i", props("a\x03\x00b", "c\r\n\x7f\x04")}},
+	{name: "not of this plane", set: []string{"i", props("\U0001F600", "\U0001F680ü")}},
+	{name: "delay beyond", set: []string{"i", props("DELAY", "-2147483648")}},
+	{name: "most properties", set: []string{"i", propsOf(mostProperties)}},
+	{name: "too many properties", set: []string{"i", propsOf(mostProperties + 1)}},
+	{name: "most body", body: new(strings.Repeat("b", mostBody))},
+	{name: "too much body", body: new(strings.Repeat("b", mostBody+1))},
+	{name: "much too much body", body: new(strings.Repeat("b", 2*mostBody))},
+}
+
+// first and second are messages of a batch.
+var first, second = batchOf("first", "TAGS\x01A\x02"+props()), batchOf("second", props())
+
+var batchRows = []row{
+	{name: "half a batch", body: new((first + second)[:len(first)+7])},
+	{name: "cut in the second", body: new((first + second)[:len(first)+len(second)-1])},
+	{name: "cut in the first", body: new(first[:9])},
+	{name: "a length and no more", body: new(first[:4])},
+	{name: "rest behind", body: new(first + "\x00\x00")},
+	{name: "a batch in a batch", body: new(batchOf(first+second, props()) + second)},
+	{name: "empty message", body: new(first + batchOf("", props()))},
+	{name: "delayed in the batch", body: new(batchOf("late", props("DELAY", "1")) + second)},
+	{name: "delayed batch", set: []string{"i", props("DELAY", "1")}},
+	{name: "timer in the batch", body: new(batchOf("late", props("TIMER_DELAY_SEC", "1")) + second)},
+	{name: "transaction in the batch", body: new(batchOf("half", props("TRAN_MSG", "true")) + second)},
+	{name: "transactional batch", set: []string{"i", props("TRAN_MSG", "true")}},
+	{name: "prepared batch", set: []string{"f", "4"}},
+	{name: "numbered batch", set: []string{"i", props("INNER_NUM", "2")}},
+	{name: "unwrap flag", set: []string{"f", "64"}},
+	{name: "inner batch flag", set: []string{"f", "128"}},
+	{name: "malformed delay", set: []string{"i", props("DELAY", "x")}},
+	{name: "retry topic", set: []string{"b", "%RETRY%{group}", "c", "TBW102", "d", "4"}, unprobed: true},
+	{name: "batch for compaction", set: []string{"b", "{compacted}"}, unprobed: true},
+	{name: "whole batches with an id", set: []string{"b", "{whole}", "i", props()}, unprobed: true},
+	{name: "whole batches", set: []string{"b", "{whole}"}, unprobed: true},
+	{name: "inner number", body: new(batchOf("odd", props("INNER_NUM", "2")) + second)},
+	{name: "many queues", body: new(batchOf("odd", props("INNER_MULTI_DISPATCH", "%LMQ%a")) + second)},
+	{name: "control characters", body: new(batchOf("odd", "a\x03\x00b\x01c\n\x02\x01x\x02y\x02"+props()) + second)},
+	{name: "too many properties", body: new(batchOf("odd", propsOf(mostProperties)+"b\x01cd\x02") + second)},
+	{name: "negative body", body: new(negativeBody(first) + second)},
+	{name: "unwritable", set: []string{"b", "{unwritable}"}, unprobed: true},
+	{name: "schedule topic", set: []string{"b", "SCHEDULE_TOPIC_XXXX"}, unprobed: true},
+	{name: "too large a batch", body: new(strings.Repeat(batchOf(strings.Repeat("b", 1<<20), props()), 4))},
+}
+
+// negativeBody makes the length of a message's body -1.
+func negativeBody(item string) string {
+	const at = 16
+	return item[:at] + "\xff\xff\xff\xff" + item[at+4:]
+}
