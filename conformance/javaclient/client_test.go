@@ -59,6 +59,14 @@ func (o *object) keep(method string, args ...any) *object {
 	return result
 }
 
+// keepStatic calls a class's method that must not fail, and leaves its result in the program.
+func (j *client) keepStatic(class, method string, args ...any) *object {
+	j.t.Helper()
+	result := &object{client: j, name: j.unique("result")}
+	require.NoError(j.t, j.do(fields{"do": "call", "class": class, "method": method, "args": args, "as": result.name}, nil), method)
+	return result
+}
+
 // fails demands that a method fails with a code, and returns the exception.
 func (o *object) fails(code int32, method string, args ...any) *javaError {
 	o.t.Helper()
@@ -83,6 +91,7 @@ const (
 	litePullClass = "org.apache.rocketmq.client.consumer.DefaultLitePullConsumer"
 	pullClass     = "org.apache.rocketmq.client.consumer.DefaultMQPullConsumer"
 	adminClass    = "org.apache.rocketmq.tools.admin.DefaultMQAdminExt"
+	selectorClass = "org.apache.rocketmq.client.consumer.MessageSelector"
 )
 
 // newClient makes a client object that looks around often, and is a client of its own to the servers.
@@ -235,12 +244,20 @@ type consumer struct {
 // options of a push consumer: a subscription, what its listener does (see Listener.java), and properties.
 type options struct {
 	expression string // tags; empty: all
+	sql        string // an SQL92 expression in place of tags
 	listener   fields
 	set        fields
 }
 
 // startConsumer starts a push consumer that begins with a topic's first message.
 func (j *client) startConsumer(group, topic string, o options) *consumer {
+	j.t.Helper()
+	c := j.newConsumer(group, topic, o)
+	c.start()
+	return c
+}
+
+func (j *client) newConsumer(group, topic string, o options) *consumer {
 	j.t.Helper()
 	all := fields{
 		"consumerGroup": group, "consumeFromWhere": "CONSUME_FROM_FIRST_OFFSET", "consumeThreadMin": 4, "consumeThreadMax": 4,
@@ -257,10 +274,13 @@ func (j *client) startConsumer(group, topic string, o options) *consumer {
 		listen[name] = value
 	}
 	require.NoError(j.t, j.do(listen, nil))
-	if o.expression == "" {
-		o.expression = "*"
+	switch {
+	case o.sql != "":
+		c.call(nil, "subscribe", topic, j.keepStatic(selectorClass, "bySql", o.sql).ref())
+	case o.expression != "":
+		c.call(nil, "subscribe", topic, o.expression)
+	default:
+		c.call(nil, "subscribe", topic, "*")
 	}
-	c.call(nil, "subscribe", topic, o.expression)
-	c.start()
 	return c
 }

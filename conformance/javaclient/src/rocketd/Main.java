@@ -15,6 +15,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.apache.rocketmq.client.exception.MQBrokerException;
 import org.apache.rocketmq.client.exception.MQClientException;
+import org.apache.rocketmq.client.exception.RequestTimeoutException;
 import org.apache.rocketmq.client.producer.MQProducer;
 
 /**
@@ -24,6 +25,7 @@ import org.apache.rocketmq.client.producer.MQProducer;
  * <pre>
  * {"id":1,"do":"new","class":C,"as":NAME,"set":{PROPERTY:VALUE}}   makes an object and sets its properties
  * {"id":2,"do":"call","on":NAME,"method":M,"args":[...],"as":NAME} calls a method; "as" keeps the result under a name
+ * {"id":2,"do":"call","class":C,"method":M,"args":[...],"as":NAME} calls a static method
  * {"id":3,"do":"send","on":NAME,"mode":MODE,"messages":[...]}      sends: see Sender
  * {"id":4,"do":"listen","on":NAME,...}                             gives a push consumer its listener: see Listener
  * {"id":5,"do":"die","on":NAME}                                    cuts a push consumer's connections, without goodbye
@@ -65,7 +67,8 @@ public final class Main {
             case "new":
                 return keep(command, Reflect.make(command.getString("class"), command.getJSONObject("set")), null);
             case "call":
-                Object result = Reflect.call(on, command.getString("method"), command.getJSONArray("args"));
+                Class<?> owner = on != null ? on.getClass() : Class.forName(command.getString("class"));
+                Object result = Reflect.call(owner, on, command.getString("method"), command.getJSONArray("args"));
                 return keep(command, result, result);
             case "send":
                 return Sender.send((MQProducer) on, command);
@@ -93,6 +96,8 @@ public final class Main {
             error.put("code", ((MQBrokerException) e).getResponseCode());
         } else if (e instanceof MQClientException) {
             error.put("code", ((MQClientException) e).getResponseCode());
+        } else if (e instanceof RequestTimeoutException) {
+            error.put("code", ((RequestTimeoutException) e).getResponseCode());
         }
         return error;
     }

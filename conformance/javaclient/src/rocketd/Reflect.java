@@ -20,14 +20,14 @@ final class Reflect {
             String setter = "set" + Character.toUpperCase(property.charAt(0)) + property.substring(1);
             JSONArray args = new JSONArray();
             args.add(properties.get(property));
-            call(made, setter, args);
+            call(made.getClass(), made, setter, args);
         }
         return made;
     }
 
-    static Object call(Object on, String name, JSONArray args) throws Exception {
+    static Object call(Class<?> owner, Object on, String name, JSONArray args) throws Exception {
         IllegalArgumentException misfit = null;
-        for (Method method : on.getClass().getMethods()) {
+        for (Method method : owner.getMethods()) {
             if (!method.getName().equals(name) || method.getParameterCount() != args.size()) {
                 continue;
             }
@@ -42,6 +42,6 @@ final class Reflect {
             }
             return method.invoke(on, converted);
         }
-        throw new NoSuchMethodException(on.getClass().getSimpleName() + "." + name + " with " + args.size() + " such arguments: " + misfit);
+        throw new NoSuchMethodException(owner.getSimpleName() + "." + name + " with " + args.size() + " such arguments: " + misfit);
     }
 }

@@ -7,7 +7,9 @@ import com.alibaba.fastjson.JSONObject;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.function.Consumer;
 import org.apache.rocketmq.client.producer.MQProducer;
+import org.apache.rocketmq.client.producer.RequestCallback;
 import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
 import org.apache.rocketmq.common.message.Message;
@@ -26,7 +28,9 @@ final class Sender {
         JSONArray results = new JSONArray();
         switch (command.getString("mode")) {
             case "async":
-                return async(producer, messages);
+                return async(messages, (m, done) -> producer.send(m, sent(done)));
+            case "async request":
+                return async(messages, (m, done) -> producer.request(m, replied(done), command.getLongValue("timeoutMs")));
             case "batch":
                 results.add(producer.send(messages));
                 return results;
@@ -45,6 +49,8 @@ final class Sender {
             case "one way":
                 producer.sendOneway(m);
                 return null;
+            case "request":
+                return producer.request(m, command.getLongValue("timeoutMs"));
             case "selector": // the queue that the message's order number says
                 return producer.send(m, (queues, message, order) -> queues.get((Integer) order % queues.size()),
                     Integer.valueOf(m.getUserProperty("order")));
@@ -55,26 +61,50 @@ final class Sender {
         }
     }
 
-    private static Object async(MQProducer producer, List<Message> messages) throws Exception {
+    /** A way to send that calls back with a result or with a description of what failed. */
+    private interface Start {
+        void with(Message m, Consumer<Object> done) throws Exception;
+    }
+
+    private static Object async(List<Message> messages, Start start) throws Exception {
         Object[] results = new Object[messages.size()];
         CountDownLatch answered = new CountDownLatch(results.length);
         for (int i = 0; i < results.length; i++) {
             int place = i;
-            producer.send(messages.get(i), new SendCallback() {
-                @Override
-                public void onSuccess(SendResult result) {
-                    results[place] = result;
-                    answered.countDown();
-                }
-
-                @Override
-                public void onException(Throwable e) {
-                    results[place] = Main.describe(e);
-                    answered.countDown();
-                }
+            start.with(messages.get(i), result -> {
+                results[place] = result;
+                answered.countDown();
             });
         }
         answered.await();
         return results;
+    }
+
+    private static SendCallback sent(Consumer<Object> done) {
+        return new SendCallback() {
+            @Override
+            public void onSuccess(SendResult result) {
+                done.accept(result);
+            }
+
+            @Override
+            public void onException(Throwable e) {
+                done.accept(Main.describe(e));
+            }
+        };
+    }
+
+    private static RequestCallback replied(Consumer<Object> done) {
+        return new RequestCallback() {
+            @Override
+            public void onSuccess(Message reply) {
+                done.accept(reply);
+            }
+
+            @Override
+            public void onException(Throwable e) {
+                done.accept(Main.describe(e));
+            }
+        };
     }
 }
