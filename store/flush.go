@@ -174,10 +174,7 @@ func (s *Store) flushQueues(leastBytes int64) error {
 	}
 	s.dispatch.mu.Unlock()
 
-	var err error
-	for i := 0; err == nil && i < len(jobs); i++ {
-		err = jobs[i].run()
-	}
+	err := syncFiles(s.deps.FS, jobs)
 	if err == nil && s.index != nil && all {
 		err = s.index.sync()
 	}

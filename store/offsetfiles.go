@@ -27,6 +27,15 @@ type offsetFile struct {
 
 func (f offsetFile) name() string { return path.Join(f.dir, f.base) }
 
+// offsetOf is the offset that a file is named after, -1 if it is not.
+func offsetOf(name string) int64 {
+	offset, err := strconv.ParseInt(name, 10, 64)
+	if err != nil || len(name) != 20 {
+		return -1
+	}
+	return offset
+}
+
 // findOffsetFiles returns the files of the directories, by name. A missing
 // directory has none; sub-directories are passed over.
 func findOffsetFiles(fsys vfs.FS, dirs []string) ([]offsetFile, error) {
@@ -40,11 +49,7 @@ func findOffsetFiles(fsys vfs.FS, dirs []string) ([]offsetFile, error) {
 			if info.Dir {
 				continue
 			}
-			offset, err := strconv.ParseInt(info.Name, 10, 64)
-			if err != nil || len(info.Name) != 20 {
-				offset = -1
-			}
-			files = append(files, offsetFile{dir, info.Name, offset, info.Size})
+			files = append(files, offsetFile{dir, info.Name, offsetOf(info.Name), info.Size})
 		}
 	}
 	slices.SortFunc(files, func(a, b offsetFile) int {

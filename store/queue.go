@@ -79,10 +79,11 @@ type queue struct {
 	touched int64 // recovery only: end of what the log says, -1 when it said nothing
 	listed  int64 // recovery only: its end in a list that counts, -1 without one
 	based   int64 // recovery only: where the first unit that it had points to, -1: nowhere
+	newest  int64 // recovery only: the greatest offset that a unit pointed to, with zeros behind them all; -1: not known
 }
 
 func newQueue(topic string, id int32, files *queueFiles) *queue {
-	return &queue{topic: topic, id: id, files: files, touched: -1, listed: -1, based: -1}
+	return &queue{topic: topic, id: id, files: files, touched: -1, listed: -1, based: -1, newest: -1}
 }
 
 // push adds the unit with the offset next; publish makes it readable. Both

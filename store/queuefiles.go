@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"sort"
@@ -421,25 +422,26 @@ func (f *queueFiles) takeUnsynced(jobs []syncJob, leastBytes int64) ([]syncJob, 
 	return jobs, all
 }
 
-// run syncs the file; one that was removed since needs it no more.
-func (j syncJob) run() error {
-	err := j.files.with(j.file, vfs.ReadWrite, vfs.File.Sync)
-	if err == nil && j.name {
-		err = j.files.syncName()
+// syncFiles does the jobs, and then syncs each directory once that has new names:
+// the queue's, and the topic's and that of all topics, which may be as new. Files
+// and directories that were removed since need it no more.
+func syncFiles(fsys vfs.FS, jobs []syncJob) error {
+	err := spread(len(jobs), func(i int) error {
+		j := jobs[i]
+		return unlessDropped(j.files.with(j.file, vfs.ReadWrite, vfs.File.Sync))
+	})
+	if err != nil {
+		return err
 	}
-	return unlessDropped(err)
-}
-
-// syncName makes the names of the queue's directory durable, and those of the
-// topic's and of all topics' too, which may be as new.
-func (f *queueFiles) syncName() error {
-	topicDir := path.Dir(f.dir)
-	for _, dir := range []string{f.dir, topicDir, path.Dir(topicDir)} {
-		if err := f.fs.SyncDir(dir); err != nil {
-			return err
+	named := map[string]bool{}
+	for _, j := range jobs {
+		if j.name {
+			topicDir := path.Dir(j.files.dir)
+			named[j.files.dir], named[topicDir], named[path.Dir(topicDir)] = true, true, true
 		}
 	}
-	return nil
+	dirs := slices.Sorted(maps.Keys(named))
+	return spread(len(dirs), func(i int) error { return unlessDropped(fsys.SyncDir(dirs[len(dirs)-1-i])) })
 }
 
 func (f *queueFiles) close() error {

@@ -22,8 +22,13 @@ import (
 // repairs is told what was repaired, or passed over, and why.
 type repairs func(file, what string)
 
+// notAsListed says what a file is that the list has otherwise.
+type notAsListed struct{ file, what string }
+
+func (e *notAsListed) Error() string { return e.file + ": " + e.what }
+
 // adopt makes the queues that the list has. Their files are looked at, not
-// opened: whole is true when one is not as it was, and then none is adopted.
+// opened: when one is not as it was, none is adopted.
 func (t *queueTable) adopt(l *queueList, repaired repairs) (ok bool, err error) {
 	if l.fileSize <= 0 || l.fileSize%unitBytes != 0 {
 		return false, nil
@@ -33,22 +38,14 @@ func (t *queueTable) adopt(l *queueList, repaired repairs) (ok bool, err error) 
 		if !message.SafeName(q.topic) || q.id < 0 || q.id > maxQueueID || q.files < 1 || q.base%l.fileSize != 0 {
 			return false, nil
 		}
-		dir := t.queueDir(q.topic, q.id)
-		for n := range q.files {
-			name := path.Join(dir, segmentName(q.base+int64(n)*l.fileSize))
-			info, err := t.fs.Stat(name)
-			if errors.Is(err, fs.ErrNotExist) {
-				repaired(name, "the file is missing")
-				return false, nil
-			}
-			if err != nil {
-				return false, err
-			}
-			if info.Size != l.fileSize {
-				repaired(name, fmt.Sprintf("the file has %d bytes, not %d", info.Size, l.fileSize))
-				return false, nil
-			}
-		}
+	}
+	var not *notAsListed
+	switch err := spread(len(l.queues), func(i int) error { return t.asListed(&l.queues[i], l.fileSize) }); {
+	case errors.As(err, &not):
+		repaired(not.file, not.what)
+		return false, nil
+	case err != nil:
+		return false, err
 	}
 	t.fileSize = l.fileSize
 	queues := make([]*queue, len(l.queues))
@@ -62,6 +59,23 @@ func (t *queueTable) adopt(l *queueList, repaired repairs) (ok bool, err error) 
 	}
 	t.addAll(queues)
 	return true, nil
+}
+
+func (t *queueTable) asListed(q *listedQueue, fileSize int64) error {
+	dir := t.queueDir(q.topic, q.id)
+	for n := range q.files {
+		name := path.Join(dir, segmentName(q.base+int64(n)*fileSize))
+		info, err := t.fs.Stat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return &notAsListed{name, "the file is missing"}
+		case err != nil:
+			return err
+		case info.Size != fileSize:
+			return &notAsListed{name, fmt.Sprintf("the file has %d bytes, not %d", info.Size, fileSize)}
+		}
+	}
+	return nil
 }
 
 // addAll adds many queues at once, none of which is there.
@@ -90,13 +104,6 @@ func (t *queueTable) addAll(queues []*queue) {
 	t.all.Store(&all)
 }
 
-// queueDir is a queue's directory with the files in it.
-type queueDir struct {
-	topic string
-	id    int32
-	files []offsetFile
-}
-
 // load opens the queues that the directory has, and returns the newest unit of
 // all. whole says that some of their files were wrong and have been removed, so
 // that the whole log must be read.
@@ -109,10 +116,9 @@ func (t *queueTable) load(durable bool, repaired repairs, working func(done int)
 		repaired(t.dir, fmt.Sprintf("queue files have %d bytes, not mappedFileSizeConsumeQueue=%d; that is kept", size, t.fileSize))
 		t.fileSize = size
 	}
-	queues := make([]*queue, 0, len(dirs))
-	for i, d := range dirs {
-		working(i)
-		good, bad := t.judge(d)
+	for i := range dirs {
+		good, bad := t.judge(dirs[i])
+		dirs[i].files = good
 		for j := len(bad) - 1; j >= 0; j-- {
 			whole = true
 			repaired(bad[j].name(), "the file cannot be right and is removed; the log says what it had")
@@ -120,38 +126,53 @@ func (t *queueTable) load(durable bool, repaired repairs, working func(done int)
 				return newest, false, err
 			}
 		}
-		q := t.newQueue(d.topic, d.id)
-		if len(good) > 0 {
-			q.files.take(good[0].offset, len(good), durable)
+	}
+	queues, last := make([]*queue, len(dirs)), make([]unit, len(dirs))
+	err = spread(len(dirs), func(i int) (err error) {
+		working(i)
+		queues[i], last[i], err = t.openQueue(&dirs[i], durable)
+		return err
+	})
+	if err != nil {
+		return newest, false, err
+	}
+	for _, u := range last {
+		if u.valid() && !u.isBlank() && u.phyOffset >= newest.phyOffset {
+			newest = u
 		}
-		last, err := t.openQueue(q, durable)
-		if err != nil {
-			return newest, false, err
-		}
-		if last.valid() && !last.isBlank() && last.phyOffset >= newest.phyOffset {
-			newest = last
-		}
-		queues = append(queues, q)
 	}
 	t.addAll(queues)
 	return newest, whole, nil
 }
 
 // openQueue finds where a queue's files begin and end, and returns the last unit.
-func (t *queueTable) openQueue(q *queue, durable bool) (unit, error) {
+func (t *queueTable) openQueue(d *queueDir, durable bool) (*queue, unit, error) {
+	q := t.newQueue(d.topic, d.id)
+	if len(d.files) > 0 {
+		q.files.take(d.files[0].offset, len(d.files), durable)
+	}
 	if err := t.openExt(q, durable); err != nil {
-		return unit{}, err
+		return nil, unit{}, err
+	}
+	if h := d.head; h != nil && len(d.files) == 1 {
+		q.place(d.files[0].offset/unitBytes + int64(h.units))
+		q.min.Store(d.files[0].offset / unitBytes)
+		q.based = h.based
+		if q.files.ext == nil {
+			q.newest = h.newest
+		}
+		return q, h.last, nil
 	}
 	first, end, last, err := q.files.bounds()
 	if err != nil {
-		return unit{}, err
+		return nil, unit{}, err
 	}
 	q.place(end)
 	q.min.Store(first)
 	if u, ok := q.unit(first); ok && u.valid() && !u.isBlank() {
 		q.based = u.phyOffset
 	}
-	return last, nil
+	return q, last, nil
 }
 
 // judge parts a queue's files: those from the first one on that has the wrong
@@ -163,67 +184,6 @@ func (t *queueTable) judge(d queueDir) (good, bad []offsetFile) {
 		}
 	}
 	return d.files, nil
-}
-
-// list looks into the directories of topics and queues.
-func (t *queueTable) list(repaired repairs, working func(done int)) (dirs []queueDir, err error) {
-	topics, err := t.fs.List(t.dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, topic := range topics {
-		topicDir := path.Join(t.dir, topic.Name)
-		if !topic.Dir || !message.SafeName(topic.Name) {
-			repaired(topicDir, "this is no topic and is left alone")
-			continue
-		}
-		ids, err := t.fs.List(topicDir)
-		if err != nil {
-			return nil, err
-		}
-		for _, info := range ids {
-			id, err := strconv.ParseInt(info.Name, 10, 32)
-			if err != nil || !info.Dir || id < 0 || id > maxQueueID || strconv.FormatInt(id, 10) != info.Name {
-				repaired(path.Join(topicDir, info.Name), "this is no queue and is left alone")
-				continue
-			}
-			working(len(dirs))
-			found, err := findOffsetFiles(t.fs, []string{path.Join(topicDir, info.Name)})
-			if err != nil {
-				return nil, err
-			}
-			d := queueDir{topic: topic.Name, id: int32(id)}
-			for _, f := range found {
-				if f.offset < 0 {
-					repaired(f.name(), "this is no file of a queue and is left alone")
-					continue
-				}
-				d.files = append(d.files, f)
-			}
-			dirs = append(dirs, d)
-		}
-	}
-	return dirs, nil
-}
-
-// usualFileSize is the size that most files have, so that a changed key does not
-// make them all wrong; of sizes that are as frequent, the configured one.
-func usualFileSize(dirs []queueDir, configured int64) int64 {
-	count := map[int64]int{}
-	for _, d := range dirs {
-		for _, f := range d.files {
-			if f.size > 0 && f.size%unitBytes == 0 && f.offset%f.size == 0 {
-				count[f.size]++
-			}
-		}
-	}
-	best := configured
-	for size, n := range count {
-		if n > count[best] || n == count[best] && best != configured && size > best {
-			best = size
-		}
-	}
-	return best
 }
 
 func (t *queueTable) queueDir(topic string, id int32) string {

@@ -14,6 +14,7 @@ import (
 	"path"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"rocketd/protocol/message"
@@ -44,10 +45,10 @@ type recovery struct {
 	whole   bool  // it began at the first file
 	records int64
 	lastMs  int64
-	refused bool  // damage was found and nothing changed
-	newest  unit  // of all that were in the queues' files
-	queued  int64 // end of the record that it points to
-	toldMs  int64
+	refused bool         // damage was found and nothing changed
+	newest  unit         // of all that were in the queues' files
+	queued  int64        // end of the record that it points to
+	toldMs  atomic.Int64 // several goroutines tell
 	ahead   map[*queue]*unitRun
 }
 
@@ -70,7 +71,8 @@ func (s *Store) load() error {
 		return err
 	}
 	s.adoptSizes()
-	r := recovery{s: s, toldMs: s.nowMs(), ahead: map[*queue]*unitRun{}}
+	r := recovery{s: s, ahead: map[*queue]*unitRun{}}
+	r.toldMs.Store(s.nowMs())
 	if err := r.judge(aborted); err != nil {
 		return err
 	}
@@ -332,7 +334,7 @@ func (r *recovery) again(base int64) error {
 		return err
 	}
 	return r.s.queues.each(func(q *queue) error {
-		q.touched = -1
+		q.touched, q.newest = -1, -1
 		return nil
 	})
 }
@@ -341,11 +343,10 @@ func (r *recovery) again(base int64) error {
 const tellEvery = time.Second
 
 func (r *recovery) tell(what string, at, of int64) {
-	now := r.s.nowMs()
-	if now-r.toldMs < tellEvery.Milliseconds() {
+	now, told := r.s.nowMs(), r.toldMs.Load()
+	if now-told < tellEvery.Milliseconds() || !r.toldMs.CompareAndSwap(told, now) {
 		return
 	}
-	r.toldMs = now
 	event := r.s.deps.Log.Info().Int64("at", at)
 	if of > 0 {
 		event = event.Int64("of", of)
@@ -498,10 +499,13 @@ func (r *recovery) cutQueue(q *queue, end int64) error {
 	if keep < 0 && !r.whole {
 		keep = q.listed // the log has nothing of it from the list's mark on
 	}
+	if keep < 0 && q.newest >= 0 && q.newest < limit {
+		keep = q.end.Load()
+	}
 	if keep < 0 {
 		keep = q.search(q.min.Load(), q.end.Load(), func(u unit) bool { return !u.valid() || !u.isBlank() && u.phyOffset >= limit })
 	}
-	if r.ending == closed && keep >= q.end.Load() {
+	if keep >= q.end.Load() && (r.ending == closed || q.newest >= 0) {
 		return nil
 	}
 	return q.truncate(keep)

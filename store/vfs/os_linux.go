@@ -62,3 +62,13 @@ func zero(f *os.File, off, n int64) error {
 func dataSync(f *os.File) error {
 	return onDescriptor(f, "fdatasync", unix.Fdatasync)
 }
+
+// hasData is false when the file is known to be zeros from off on: it has no
+// block there.
+func hasData(fd int, off, size int64) bool {
+	if off >= size {
+		return false
+	}
+	_, err := unix.Seek(fd, off, unix.SEEK_DATA)
+	return !errors.Is(err, unix.ENXIO)
+}

@@ -57,6 +57,7 @@ type FS interface {
 	// CopyMode gives the file to the permissions of the file from.
 	CopyMode(from, to string) error
 	List(dir string) ([]Info, error) // sorted by name; a missing directory is an error
+	OpenDir(dir string) (Dir, error)
 	Stat(name string) (Info, error)
 	MkdirAll(dir string) error
 	// SyncDir makes creations, removals and renames in dir durable.

@@ -67,6 +67,47 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+func TestOpenDir(t *testing.T) {
+	eachFS(t, func(t *testing.T, f FS, dir string) {
+		_, err := f.OpenDir(dir + "/sub")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		require.NoError(t, f.MkdirAll(dir+"/sub/below"))
+		require.NoError(t, WriteFile(f, dir+"/sub/a", []byte("hello")))
+		require.NoError(t, WriteFile(f, dir+"/sub/b", append(make([]byte, 1<<20), 1)))
+		sparse, err := f.Open(dir+"/sub/c", Create)
+		require.NoError(t, err)
+		require.NoError(t, sparse.Truncate(1<<20))
+		require.NoError(t, sparse.Close())
+		_, err = f.OpenDir(dir + "/sub/a")
+		require.Error(t, err)
+
+		root, err := f.OpenDir(dir)
+		require.NoError(t, err)
+		sub, err := root.OpenDir("sub")
+		require.NoError(t, err)
+		entries, err := sub.Entries()
+		require.NoError(t, err)
+		require.Equal(t, []Entry{{"a", false, true}, {"b", false, true}, {"below", true, false}, {"c", false, true}}, entries)
+		buf := make([]byte, 4096)
+		h, err := sub.Head("a", buf)
+		require.NoError(t, err)
+		require.Equal(t, Head{N: 5, Size: 5}, h)
+		require.Equal(t, "hello", string(buf[:5]))
+		h, err = sub.Head("b", buf)
+		require.NoError(t, err)
+		require.Equal(t, Head{N: 4096, Size: 1<<20 + 1, Rest: true}, h)
+		h, err = sub.Head("c", buf)
+		require.NoError(t, err)
+		require.Equal(t, Head{N: 4096, Size: 1 << 20, Rest: h.Rest}, h, "whether a hole is seen depends on the disk")
+		_, err = sub.Head("d", buf)
+		require.ErrorIs(t, err, fs.ErrNotExist)
+		_, err = sub.Head("below", buf)
+		require.Error(t, err)
+		require.NoError(t, sub.Close())
+		require.NoError(t, root.Close())
+	})
+}
+
 func TestMapping(t *testing.T) {
 	eachFS(t, func(t *testing.T, f FS, dir string) {
 		file, err := f.Open(dir+"/m", Create)
