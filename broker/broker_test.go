@@ -278,6 +278,7 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 		"enableDLegerCommitLog":   func(c *Config) { c.EnableDLegerCommitLog = true },
 		"enableControllerMode":    func(c *Config) { c.EnableControllerMode = true },
 		"storeType=defaultRocks":  func(c *Config) { c.StoreType = "defaultRocksDB" },
+		"enableLmq=true":          func(c *Config) { c.EnableLmq, c.EnableMultiDispatch = true, true },
 		"authenticationEnabled":   func(c *Config) { c.AuthorizationEnabled = true },
 		"listenPort=2":            func(c *Config) { c.ListenPort = 2 },
 		"brokerName":              func(c *Config) { c.BrokerName = "../x" },

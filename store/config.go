@@ -119,6 +119,8 @@ type Config struct {
 	MaxTopicLength               int  `conf:"maxTopicLength,hot"`
 	AutoMessageVersionOnTopicLen bool `conf:"autoMessageVersionOnTopicLen,static"`
 	CheckCRCOnRecover            bool `conf:"checkCRCOnRecover,static"`
+	EnabledAppendPropCRC         bool `conf:"enabledAppendPropCRC,static"` // records end with a checksum of all that is in them
+	ForceVerifyPropCRC           bool `conf:"forceVerifyPropCRC,static"`   // recovery looks at it where a record has one
 
 	MaxTransferBytesOnMessageInMemory int `conf:"maxTransferBytesOnMessageInMemory,hot"`
 	MaxTransferCountOnMessageInMemory int `conf:"maxTransferCountOnMessageInMemory,hot"`
@@ -133,6 +135,9 @@ type Config struct {
 	MaxIndexNum        int  `conf:"maxIndexNum,static"`
 	MaxMsgsNumBatch    int  `conf:"maxMsgsNumBatch,hot"`
 	DefaultQueryMaxNum int  `conf:"defaultQueryMaxNum,hot"`
+
+	EnableLmq           bool `conf:"enableLmq,static"` // light queues, which take both keys
+	EnableMultiDispatch bool `conf:"enableMultiDispatch,static"`
 
 	MessageDelayLevel          string `conf:"messageDelayLevel,static"`
 	FlushDelayOffsetInterval   int    `conf:"flushDelayOffsetInterval,static"`
@@ -221,6 +226,8 @@ func (c *Config) Validate() error {
 	switch {
 	case c.StorePathRootDir == "":
 		return fmt.Errorf("storePathRootDir is empty")
+	case c.EnableLmq && c.EnableMultiDispatch:
+		return fmt.Errorf("enableLmq=true and enableMultiDispatch=true: light queues are not supported, and messages for them would reach nobody")
 	case c.StoreType != "default":
 		return fmt.Errorf("storeType=%s is not supported: set storeType=default, with which the consume queues are built anew from the commit log", c.StoreType)
 	case c.CommitLogFileSize < minSegmentBytes || c.CommitLogFileSize > 1<<31-1:

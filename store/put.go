@@ -119,6 +119,11 @@ func (s *Store) encode(a *appending, m *message.Message) error {
 		return fmt.Errorf("%w: topic of %d bytes, autoMessageVersionOnTopicLen=false", ErrMessageIllegal, len(m.Topic))
 	}
 	start := len(a.buf)
+	if cfg.EnabledAppendPropCRC {
+		sealed := *m
+		sealed.Properties = message.ReserveSeal(m.Properties)
+		m = &sealed
+	}
 	buf, err := message.AppendRecord(a.buf, m)
 	if err != nil {
 		return err
@@ -245,6 +250,9 @@ func (s *Store) appendLocked(a *appending, q *queue) error {
 			r.unit.tagsCode = now + r.delayMs
 		}
 		message.PatchRecord(a.buf[r.start:r.end], queueOffset, r.unit.phyOffset, now)
+		if s.config().EnabledAppendPropCRC {
+			message.SealRecord(a.buf[r.start:r.end])
+		}
 		r.receipt = Receipt{
 			PhyOffset: r.unit.phyOffset, EndOffset: phy + int64(r.end), QueueOffset: queueOffset,
 			StoreTimestampMs: now, Size: int32(r.end - r.start),

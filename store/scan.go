@@ -66,6 +66,11 @@ func (r *recovery) check(b []byte, v *message.View, at, pos int64) error {
 	if v.PhyOffset != at {
 		return errPlace
 	}
+	if r.s.config().ForceVerifyPropCRC {
+		if err := message.CheckSeal(b[:v.Size]); err != nil {
+			return err
+		}
+	}
 	if r.ending == crashed && torn(b[:v.Size], pos, len(v.Topic), len(v.Properties)) {
 		return errTorn
 	}
