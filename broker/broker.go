@@ -18,12 +18,14 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"rocketd/broker/delay"
+	"rocketd/broker/durable"
 	"rocketd/broker/longpoll"
 	"rocketd/broker/meta"
 	"rocketd/broker/session"
@@ -82,6 +84,7 @@ type Broker struct {
 	mux     *remoting.Mux
 	lanes   lanes
 	parked  *longpoll.Table
+	durable *durable.Sends
 	levels  *delay.Levels
 	stats   *stats.Stats
 	metrics *metrics
@@ -121,6 +124,9 @@ func New(cfg Config, deps Deps) (*Broker, error) {
 	b.stats = stats.New(b.clock, b.isSystemTopic)
 	b.uniq = newUniqIDs(b.storeHost.Addr(), deps.Host.PID, b.rand.Uint32(), b.clock)
 	b.parked = longpoll.New(b.clock, int(cfg.PullThreadPoolQueueCapacity))
+	b.durable = durable.New(b.clock, int(cfg.SendThreadPoolQueueCapacity), func() time.Duration {
+		return time.Duration(b.cfg.Load().SyncFlushTimeout) * time.Millisecond
+	})
 	b.newTables(&cfg)
 	b.newSessions(&cfg)
 	b.registration = newRegistration(cfg.NamesrvAddr)

@@ -8,7 +8,6 @@ package broker
 import (
 	"rocketd/protocol"
 	"rocketd/remoting"
-	"rocketd/store"
 )
 
 // lanes bound the requests in work, by kind. Names are those of Java's
@@ -18,11 +17,9 @@ type lanes struct {
 }
 
 func newLanes(cfg *Config) lanes {
-	// A send waits for nothing unless the disk must be waited for.
-	inline := cfg.FlushDiskType == store.AsyncFlush
 	// The handlers of pulls and heartbeats leave the reader when they may have to wait for a disk.
 	return lanes{
-		send:        remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), inline),
+		send:        remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), true), // waits for nothing; what may is detached or parked
 		sendBack:    remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
 		reply:       remoting.NewLane("reply", int(cfg.ReplyThreadPoolQueueCapacity), false),
 		pull:        remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), true),

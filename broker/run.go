@@ -70,6 +70,7 @@ func (b *Broker) open() error {
 		Log:      b.deps.Log.With().Str("part", "store").Logger(),
 		Host:     store.Host{PID: b.deps.Host.PID},
 		OnArrive: b.arrived,
+		OnFlush:  b.durable.Flushed,
 	})
 	if err != nil {
 		return err

@@ -29,14 +29,17 @@ const (
 	batchQueueType  = "BatchCQ"
 )
 
-// send stores one message or a batch. It runs on the connection's reader unless
-// sends wait for the disk, so whatever may block is detached.
-func (b *Broker) send(ctx context.Context, c *remoting.Call, h *protocol.SendHeader) (*protocol.SendResult, error) {
+// send stores one message or a batch. It runs on the connection's reader, so
+// whatever may block is detached, and the call is parked while it waits for the disk.
+func (b *Broker) send(_ context.Context, c *remoting.Call, h *protocol.SendHeader) (*protocol.SendResult, error) {
 	cfg := b.cfg.Load()
 	c.SetField(protocol.ExtRegion, cfg.RegionID)
 	c.SetField(protocol.ExtTraceOn, boolText(cfg.TraceOn))
 	if err := b.checkSend(cfg, h); err != nil {
 		return nil, err
+	}
+	if cfg.FlushDiskType == store.SyncFlush && b.durable.Full() {
+		return nil, protocol.Errorf(protocol.SystemBusy, "[OVERLOAD]system busy, start flow control for a while")
 	}
 	topic, known := b.topics.Get(h.Topic)
 	if !known || message.IsRetryTopic(h.Topic) || b.store.MayWait(storedBytes(c, h)) {
@@ -45,10 +48,10 @@ func (b *Broker) send(ctx context.Context, c *remoting.Call, h *protocol.SendHea
 			if err != nil {
 				return nil, err
 			}
-			return b.sendTo(ctx, c, cfg, h, topic)
+			return b.sendTo(c, cfg, h, topic)
 		})
 	}
-	return b.sendTo(ctx, c, cfg, h, topic)
+	return b.sendTo(c, cfg, h, topic)
 }
 
 // storedBytes is about as much as the store will write besides the heads of records. Messages of a batch grow more than
@@ -156,7 +159,7 @@ func (b *Broker) sendQueue(c *remoting.Call, h *protocol.SendHeader, topic *prot
 }
 
 // sendTo stores what is sent to a topic that exists.
-func (b *Broker) sendTo(ctx context.Context, c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig) (*protocol.SendResult, error) {
+func (b *Broker) sendTo(c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig) (*protocol.SendResult, error) {
 	queueID, err := b.sendQueue(c, h, topic)
 	if err != nil {
 		return nil, err
@@ -165,12 +168,12 @@ func (b *Broker) sendTo(ctx context.Context, c *remoting.Call, cfg *Config, h *p
 		return nil, protocol.Errorf(protocol.MessageIllegal, "topic[%s] keeps batches whole (queue.type=%s), which is not supported", h.Topic, batchQueueType)
 	}
 	if h.Batch {
-		return b.sendBatch(ctx, c, cfg, h, topic, queueID)
+		return b.sendBatch(c, cfg, h, topic, queueID)
 	}
-	return b.sendOne(ctx, c, cfg, h, topic, queueID)
+	return b.sendOne(c, cfg, h, topic, queueID)
 }
 
-func (b *Broker) sendOne(ctx context.Context, c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig, queueID int32) (*protocol.SendResult, error) {
+func (b *Broker) sendOne(c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig, queueID int32) (*protocol.SendResult, error) {
 	p := readProps(h.Properties)
 	m := message.Message{
 		Topic: h.Topic, QueueID: queueID, Flag: h.Flag, SysFlag: h.SysFlag,
@@ -211,11 +214,10 @@ func (b *Broker) sendOne(ctx context.Context, c *remoting.Call, cfg *Config, h *
 		return nil, b.putOutcome(err)
 	}
 	b.stats.Put(m.Topic, 1, int64(receipt.Size))
-	b.awaitDurable(ctx, c, cfg, p.noWait, receipt.EndOffset)
-	return &protocol.SendResult{
+	return b.whenDurable(c, cfg, p.noWait, receipt.EndOffset, &protocol.SendResult{
 		MsgID: message.OffsetMsgID(m.StoreHost, receipt.PhyOffset), QueueID: queueID, QueueOffset: receipt.QueueOffset,
 		TransactionID: uniqKey,
-	}, nil
+	})
 }
 
 // storedProps is the property text with what the broker adds, in one allocation.
@@ -275,15 +277,15 @@ func (b *Broker) delayBy(m *message.Message, level int32, timer bool) {
 	m.Topic, m.QueueID = message.ScheduleTopic, level-1
 }
 
-// awaitDurable waits for the disk where the sender wants it. A disk that is
-// late is an outcome, not a failure: the message is stored.
-func (b *Broker) awaitDurable(ctx context.Context, c *remoting.Call, cfg *Config, noWait bool, endOffset int64) {
+// whenDurable is the answer of a send, which waits for the disk where the sender
+// wants it. Then the call is not the handler's any more.
+func (b *Broker) whenDurable(c *remoting.Call, cfg *Config, noWait bool, endOffset int64, result *protocol.SendResult) (*protocol.SendResult, error) {
 	if cfg.FlushDiskType != store.SyncFlush || noWait {
-		return
+		return result, nil
 	}
-	if err := b.store.AwaitFlush(ctx, endOffset); err != nil {
-		c.Outcome(protocol.FlushDiskTimeout, "")
-	}
+	b.durable.Add(c, result, endOffset)
+	b.store.RequestFlush()
+	return nil, remoting.Parked
 }
 
 // addressed is a peer that keeps its address in the form that messages need.

@@ -7,14 +7,18 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/stretchr/testify/require"
 
+	"rocketd/internal/testkit"
 	"rocketd/protocol"
 	"rocketd/protocol/message"
 	"rocketd/store"
+	"rocketd/store/vfs"
 )
 
 // sendFields is the header of a send to queue 0; more overrides and adds.
@@ -324,6 +328,53 @@ func TestSyncFlushWaitsForTheDisk(t *testing.T) {
 	require.Equal(t, protocol.FlushDiskTimeout, answer.Code)
 	id, _ := answer.Field("transactionId")
 	require.Equal(t, "U", id, "the header is there: the message is stored")
+}
+
+// The sends that one sync covers are answered by it, and while they wait no more are taken than the lane's limit.
+func TestASyncAnswersAllSendsThatItCovers(t *testing.T) {
+	const waiting = 20
+	b := newBareBroker(t, func(c *Config) {
+		c.FlushDiskType, c.SendThreadPoolQueueCapacity = store.SyncFlush, waiting
+	})
+	b.mustSend("T", "properties="+props("WAIT=false"), "x")
+	answers := make(chan *protocol.Command, waiting)
+	for i := range waiting {
+		go func() { answers <- b.ask(protocol.SendMessage, sendFields("T", ""), fmt.Sprint(i)) }()
+	}
+	testkit.Eventually(t, b.durable.Full, "all wait")
+	refused := b.ask(protocol.SendMessage, sendFields("T", ""), "one more")
+	require.Equal(t, []any{protocol.SystemBusy, "[OVERLOAD]system busy, start flow control for a while"}, []any{refused.Code, refused.Remark})
+	require.Empty(t, answers)
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.store.Run(ctx) }()
+	offsets := map[string]bool{}
+	for range waiting {
+		answer := <-answers
+		require.Equal(t, protocol.Success, answer.Code)
+		offset, _ := answer.Field("queueOffset")
+		offsets[offset] = true
+	}
+	require.Len(t, offsets, waiting, "each has an answer of its own")
+	require.False(t, b.durable.Full())
+	stop()
+	require.NoError(t, <-ended)
+}
+
+func TestADiskThatFailsToSyncIsToldToTheSender(t *testing.T) {
+	b := newBroker(t, vfs.NewMem(), clockwork.NewRealClock(), func(c *Config) { c.FlushDiskType = store.SyncFlush })
+	w := dial(t, b, "10911")
+	require.Equal(t, protocol.Success, w.ask(protocol.SendMessage, sendFields("T", ""), "before").Code)
+	b.fs.(*vfs.Mem).SetFault(func(op vfs.Op) error {
+		if op.Kind == "sync" {
+			return syscall.EIO
+		}
+		return nil
+	})
+	require.Equal(t, protocol.FlushDiskTimeout, w.ask(protocol.SendMessage, sendFields("T", ""), "while").Code)
+	require.Equal(t, protocol.ServiceNotAvailable, w.ask(protocol.SendMessage, sendFields("T", ""), "after").Code)
+	require.Error(t, b.stop())
 }
 
 func TestPutOutcomes(t *testing.T) {

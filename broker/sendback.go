@@ -62,7 +62,11 @@ func (b *Broker) sendBack(ctx context.Context, c *remoting.Call, h *protocol.Sen
 	}
 	b.stats.Put(back.Topic, 1, int64(receipt.Size))
 	b.stats.SentBack(origin, h.Group)
-	b.awaitDurable(ctx, c, cfg, false, receipt.EndOffset)
+	if cfg.FlushDiskType == store.SyncFlush {
+		if err := b.store.AwaitFlush(ctx, receipt.EndOffset); err != nil {
+			c.Outcome(protocol.FlushDiskTimeout, "") // the message is stored
+		}
+	}
 	return nil, nil
 }
 

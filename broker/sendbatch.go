@@ -7,7 +7,6 @@ package broker
 
 import (
 	"cmp"
-	"context"
 	"strings"
 
 	"rocketd/protocol"
@@ -18,7 +17,7 @@ import (
 // sendBatch stores the messages of a batch, all or none. Each keeps its own
 // properties as they are; those of the header say whether to wait, and may not
 // ask for what a batch cannot have.
-func (b *Broker) sendBatch(ctx context.Context, c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig, queueID int32) (*protocol.SendResult, error) {
+func (b *Broker) sendBatch(c *remoting.Call, cfg *Config, h *protocol.SendHeader, topic *protocol.TopicConfig, queueID int32) (*protocol.SendResult, error) {
 	if len(h.Topic) > message.MaxTopicBytes {
 		return nil, protocol.Errorf(protocol.MessageIllegal, "message topic length too long %d", len(h.Topic))
 	}
@@ -51,10 +50,9 @@ func (b *Broker) sendBatch(ctx context.Context, c *remoting.Call, cfg *Config, h
 		bytes += int64(r.Size)
 	}
 	b.stats.Put(h.Topic, int64(len(receipts)), bytes)
-	b.awaitDurable(ctx, c, cfg, p.noWait, receipts[len(receipts)-1].EndOffset)
-	return &protocol.SendResult{
+	return b.whenDurable(c, cfg, p.noWait, receipts[len(receipts)-1].EndOffset, &protocol.SendResult{
 		MsgID: strings.Join(ids, ","), QueueID: queueID, QueueOffset: receipts[0].QueueOffset, TransactionID: p.uniqKey,
-	}, nil
+	})
 }
 
 // splitBatch takes a body apart. It gives up as soon as the records would

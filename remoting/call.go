@@ -176,22 +176,49 @@ func (c *Call) answerFields() []protocol.Field {
 // Reply answers a parked call: header is a *Resp or nil, err as a handler returns it. It never blocks; of several
 // replies the first counts.
 func (c *Call) Reply(header any, err error) {
-	if c.settle(header, err) {
+	if c.settle(header, err) != callDone {
 		c.sink.kick()
 	}
 }
 
-// settle delivers the answer of a parked call. It reports whether it was the first.
-func (c *Call) settle(header any, err error) bool {
-	was := c.state.Swap(callDone)
+// settle answers a call unless it is answered, and returns the state that it was in. The answer does not leave yet.
+func (c *Call) settle(header any, err error) (was int32) {
+	was = c.state.Swap(callDone)
 	if was == callDone {
-		return false
+		return was
 	}
 	c.conclude(c.putHeader(header, err))
 	if was == callParked {
 		c.sink.unpark(c.size)
 	}
-	return true
+	return was
+}
+
+// Answer is what Reply gets, for one call.
+type Answer struct {
+	Call   *Call
+	Header any
+	Err    error
+
+	sink sink
+}
+
+// ReplyAll answers parked calls; the answers of a connection leave in one write. It never blocks. Nobody else may know
+// the calls, whose memory is used again.
+func ReplyAll(answers []Answer) {
+	for i := range answers {
+		a := &answers[i]
+		a.sink = a.Call.sink
+		if a.Call.settle(a.Header, a.Err) == callParked { // else its handler has not returned yet
+			a.Call.recycle()
+		}
+		a.Call = nil
+	}
+	for i := range answers {
+		if i == 0 || answers[i].sink != answers[i-1].sink {
+			answers[i].sink.kick()
+		}
+	}
 }
 
 // Resume continues a parked call with fn on a goroutine of its lane, without a second admission. fn's result is the
@@ -205,7 +232,7 @@ func (c *Call) Resume(fn func() (any, error)) {
 		if err == Parked { //nolint:errorlint // never wrapped
 			return
 		}
-		if c.settle(header, err) {
+		if c.settle(header, err) != callDone {
 			c.sink.flush()
 		}
 	})
@@ -232,13 +259,16 @@ func (c *Call) protect(fn func() (any, error)) (header any, err error) {
 }
 
 // parkNow marks the call as parked after its handler returned so. Someone may have replied already. The body goes: what
-// waits for long must be small.
+// waits for long must be small. Once the call is marked it is somebody else's.
 func (c *Call) parkNow() {
 	c.req.Body = nil
-	if !c.state.CompareAndSwap(callOpen, callParked) {
+	sink, size := c.sink, c.size
+	room := sink.park(size)
+	if room && c.state.CompareAndSwap(callOpen, callParked) {
 		return
 	}
-	if !c.sink.park(c.size) {
+	sink.unpark(size)
+	if !room {
 		c.Reply(nil, &protocol.Error{Code: protocol.SystemBusy, Remark: overloadRemark})
 	}
 }

@@ -230,12 +230,14 @@ func (c *conn) serveInline(call *Call) {
 		c.serveAdmitted(call)
 		return
 	}
-	c.abandon(call)
 	d, ok := err.(*detached) //nolint:errorlint // never wrapped
 	if !ok {
+		call.req.Body = nil // so that the buffer is not left to a call that has no use for it
+		c.abandon(call)
 		call.parkNow()
 		return
 	}
+	c.abandon(call)
 	lane := call.route.lane
 	if !lane.admit() {
 		call.finish(&protocol.Error{Code: protocol.SystemBusy, Remark: overloadRemark})

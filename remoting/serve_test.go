@@ -263,6 +263,62 @@ func TestParkedCallsHoldNoPlaceAndAreAnsweredOnce(t *testing.T) {
 	require.Equal(t, int32(2), f.released.Load())
 }
 
+// sinkOfCounts counts what leaves, and how much had been delivered by then.
+type sinkOfCounts struct {
+	delivered, parkedNow int
+	left                 []int
+}
+
+func (s *sinkOfCounts) deliver(*Call)     { s.delivered++ }
+func (s *sinkOfCounts) answered()         {}
+func (s *sinkOfCounts) flush()            {}
+func (s *sinkOfCounts) kick()             { s.left = append(s.left, s.delivered) }
+func (s *sinkOfCounts) park(int64) bool   { s.parkedNow++; return true }
+func (s *sinkOfCounts) unpark(int64)      { s.parkedNow-- }
+func (s *sinkOfCounts) spawn(func()) bool { return false }
+
+func TestAnswersThatComeTogetherLeaveTogether(t *testing.T) {
+	m := NewMux(zerolog.Nop())
+	sinks := []*sinkOfCounts{{}, {}}
+	var answers []Answer
+	for i := range 6 {
+		c := newCall(context.Background(), m, nil, sinks[i/3])
+		c.begin(nil)
+		if i != 4 { // the handler of that one has not returned yet
+			c.parkNow()
+		}
+		answers = append(answers, Answer{Call: c})
+	}
+	late := answers[4].Call
+	ReplyAll(answers)
+	late.parkNow()
+	for _, s := range sinks {
+		require.Equal(t, []int{3}, s.left)
+		require.Zero(t, s.parkedNow)
+	}
+}
+
+func TestCallsThatAreAnsweredTogetherAreUsedAgain(t *testing.T) {
+	f := startServer(t)
+	r := f.raw()
+	for round := range int32(20) {
+		var answers []Answer
+		for i := range int32(5) {
+			r.WriteFrame(request(codeParkInline, 5*round+i, "kept", []byte("not kept")))
+			c := <-f.parked
+			require.Equal(t, "kept", text(c.Request()))
+			answers = append(answers, Answer{Call: c, Header: &echoHeader{Text: strconv.Itoa(int(5*round + i))}})
+		}
+		ReplyAll(answers)
+		for i := range int32(5) {
+			resp := r.ReadFrame()
+			require.Equal(t, 5*round+i, resp.Opaque)
+			require.Equal(t, strconv.Itoa(int(resp.Opaque)), text(resp))
+		}
+	}
+	f.holdsNothing()
+}
+
 func TestALateAnswerOfTheWrongTypeIsAnError(t *testing.T) {
 	f := startServer(t)
 	r := f.raw()

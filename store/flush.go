@@ -10,6 +10,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -80,6 +81,7 @@ func (s *Store) runFlusher(ctx context.Context) error {
 		case <-ctx.Done():
 			return s.flushAll()
 		case <-s.flushKick:
+			runtime.Gosched() // who is about to append shares the sync
 			err = s.flushLog()
 		case <-logTick.Chan():
 			if least := logs.least(s.nowMs(), cfg.FlushCommitLogThoroughInterval, cfg.FlushCommitLogLeastPages); s.unflushed() >= least {
@@ -151,6 +153,9 @@ func (s *Store) flushLog() error {
 		s.check.setPhysic(lastMs)
 	}
 	s.waiters.wake(s.log.flushed.Load(), err)
+	if s.deps.OnFlush != nil {
+		s.deps.OnFlush(s.log.flushed.Load(), err)
+	}
 	return err
 }
 

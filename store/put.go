@@ -292,6 +292,14 @@ func (s *Store) markDirty(q *queue, units int64) {
 	}
 }
 
+// RequestFlush has the flusher make durable what is appended. OnFlush tells when that is done.
+func (s *Store) RequestFlush() {
+	select {
+	case s.flushKick <- struct{}{}:
+	default:
+	}
+}
+
 // AwaitFlush waits until the log is durable up to endOffset. Callers that wait
 // together share one sync.
 func (s *Store) AwaitFlush(ctx context.Context, endOffset int64) error {
@@ -299,10 +307,7 @@ func (s *Store) AwaitFlush(ctx context.Context, endOffset int64) error {
 		return nil
 	}
 	done := s.waiters.add(endOffset)
-	select {
-	case s.flushKick <- struct{}{}:
-	default:
-	}
+	s.RequestFlush()
 	if s.log.flushed.Load() >= endOffset {
 		s.waiters.drop(done)
 		return nil

@@ -46,6 +46,9 @@ type Deps struct {
 	Metrics  prometheus.Registerer
 	Host     Host
 	OnArrive func(a Arrival)
+	// OnFlush is called after each sync of the log, by whoever did it: up to where the log is durable, or why it will be
+	// no more. It must not block.
+	OnFlush func(flushed int64, err error)
 	// FilterBits gives the bitmap that a record's extension unit keeps for
 	// filters, with enableConsumeQueueExt; nil: none. It is called by the
 	// dispatcher and may not keep the record.

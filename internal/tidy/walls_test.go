@@ -20,6 +20,7 @@ var ours = map[string][]string{
 	"broker":            {"compat", "protocol", "remoting", "store", "broker", "internal/settings"},
 	"broker/meta":       {"compat", "protocol", "remoting", "store"},
 	"broker/session":    {"compat", "protocol", "remoting", "store"},
+	"broker/durable":    {"compat", "protocol", "remoting", "store"},
 	"broker/longpoll":   {"compat", "protocol", "remoting", "store"},
 	"broker/filter":     {"compat", "protocol", "remoting", "store"},
 	"broker/delay":      {"compat", "protocol", "remoting", "store"},
