@@ -6,8 +6,7 @@
 // checksum mismatch, an unreadable body, a broker id not yet known that announces exactly one topic, a name that
 // cannot be routed, and a full registry.
 // Deviations: a refused registration leaves no trace (Java keeps an empty broker name); topics with impossible names
-// or queue numbers are left out; 104 has taken effect when it is answered (Java queues it); static topic mappings are
-// not kept.
+// or queue numbers are left out; 104 has taken effect when it is answered (Java queues it).
 
 package namesrv
 
@@ -38,6 +37,7 @@ type registration struct {
 	expiryMs     int64
 	actingMaster *bool // nil: a broker that knows nothing of acting masters
 	topics       map[string]*protocol.TopicConfig
+	mappings     map[string]fastjson.Raw // of static topics
 	version      protocol.DataVersion
 	filters      []string // nil: not mentioned
 	peer         remoting.Peer
@@ -120,6 +120,7 @@ func decodeRegistration(cmd *protocol.Command, h *protocol.RegisterBrokerHeader)
 	}
 	reg.topics = body.TopicConfigSerializeWrapper.TopicConfigTable
 	reg.version = body.TopicConfigSerializeWrapper.DataVersion
+	reg.mappings = body.TopicConfigSerializeWrapper.TopicQueueMappingInfoMap
 	reg.filters = body.FilterServerList
 	return reg, nil
 }
@@ -217,7 +218,7 @@ func (r *registry) holdsNewer(reg *registration, g *brokerGroup) bool {
 // takeTopics stores the topics that changed since the broker's last registration, and returns how many it left out.
 // An unchanged data version keeps what is there, also permissions that an operator has wiped.
 func (r *registry) takeTopics(reg *registration, cfg *Config, newID, readOnly bool) (skipped int) {
-	if cfg.DeleteTopicWithBrokerRegistration {
+	if cfg.DeleteTopicWithBrokerRegistration && len(reg.mappings) == 0 {
 		for topic, byBroker := range r.topics {
 			if _, serves := byBroker[reg.name]; serves && reg.topics[topic] == nil {
 				r.dropQueues(topic, reg.name)
@@ -248,6 +249,9 @@ func (r *registry) takeTopics(reg *registration, cfg *Config, newID, readOnly bo
 			ReadQueueNums: topic.ReadQueueNums, WriteQueueNums: topic.WriteQueueNums,
 			Perm: perm, TopicSysFlag: topic.TopicSysFlag,
 		})
+	}
+	if changed {
+		skipped += r.takeMappings(reg)
 	}
 	return skipped
 }

@@ -58,8 +58,10 @@ type registry struct {
 	brokers  map[string]*brokerGroup                  // broker name
 	clusters map[string]map[string]struct{}           // cluster, broker name
 	live     map[endpoint]*liveBroker
-	filters  map[endpoint][]string // filter servers, which only old brokers announce
-	pairs    int                   // entries of all inner maps of topics
+	filters  map[endpoint][]string                             // filter servers, which only old brokers announce
+	pairs    int                                               // entries of all inner maps of topics
+	mappings map[string]map[string]*protocol.TopicQueueMapping // of static topics: topic, broker name
+	mapped   int                                               // queues in all mappings
 }
 
 func newRegistry() *registry {
@@ -69,6 +71,7 @@ func newRegistry() *registry {
 		clusters: map[string]map[string]struct{}{},
 		live:     map[endpoint]*liveBroker{},
 		filters:  map[endpoint][]string{},
+		mappings: map[string]map[string]*protocol.TopicQueueMapping{},
 	}
 }
 
@@ -87,6 +90,7 @@ func (r *registry) setQueues(topic string, q protocol.QueueData) {
 
 // dropQueues forgets what one broker name serves of a topic. The caller holds mu.
 func (r *registry) dropQueues(topic, brokerName string) {
+	r.dropMapping(topic, brokerName)
 	byBroker := r.topics[topic]
 	if _, known := byBroker[brokerName]; known {
 		delete(byBroker, brokerName)

@@ -55,7 +55,7 @@ func (r *registry) route(topic string, actingMaster bool) (*protocol.TopicRoute,
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	byBroker := r.topics[topic]
-	route := &protocol.TopicRoute{FilterServerTable: map[string][]string{}}
+	route := &protocol.TopicRoute{FilterServerTable: map[string][]string{}, Mappings: maps.Clone(r.mappings[topic])}
 	for _, name := range slices.Sorted(maps.Keys(byBroker)) {
 		route.QueueDatas = append(route.QueueDatas, byBroker[name])
 		if r.brokers[name] == nil {

@@ -25,6 +25,8 @@ type TopicRoute struct {
 	// OrderTopicConf is nil when there is none: Java reads a present but empty one differently.
 	OrderTopicConf *string     `json:"orderTopicConf,omitempty"`
 	QueueDatas     []QueueData `json:"queueDatas"`
+	// Mappings is nil for all but static topics; by Broker name.
+	Mappings map[string]*TopicQueueMapping `json:"topicQueueMappingByBroker,omitempty"`
 }
 
 // BrokerData is one broker name with the addresses of its members; id 0 is the master.
@@ -73,21 +75,26 @@ func (r *TopicRoute) Encode(standard bool) ([]byte, error) {
 		b = appendComma(b, i)
 		b = r.QueueDatas[i].append(b)
 	}
-	return append(b, `]}`...), nil
+	b = append(b, ']')
+	for i, name := range sortedKeys(r.Mappings) {
+		if i == 0 {
+			b = append(b, `,"topicQueueMappingByBroker":{`...)
+		}
+		b = appendComma(b, i)
+		b = append(appendJSONString(b, name), ':')
+		b = r.Mappings[name].append(b, standard)
+	}
+	if len(r.Mappings) > 0 {
+		b = append(b, '}')
+	}
+	return append(b, '}'), nil
 }
 
 func (d *BrokerData) append(b []byte, standard bool) []byte {
 	b = append(b, `{"brokerAddrs":{`...)
 	for i, id := range sortedKeys(d.BrokerAddrs) {
 		b = appendComma(b, i)
-		if standard {
-			b = append(b, '"')
-		}
-		b = strconv.AppendInt(b, id, 10)
-		if standard {
-			b = append(b, '"')
-		}
-		b = append(b, ':')
+		b = appendIntegerKey(b, id, standard)
 		b = appendJSONString(b, d.BrokerAddrs[id])
 	}
 	b = append(b, `},"brokerName":`...)

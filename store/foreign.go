@@ -15,12 +15,13 @@ import (
 	"path"
 	"strings"
 
+	"rocketd/compat/fastjson"
 	"rocketd/store/vfs"
 )
 
 // foreignState is a form of state that is not read here.
 type foreignState struct {
-	dir    string // under the root
+	dir    string // under the root; or a file
 	live   func(fsys vfs.FS, dir string) (bool, error)
 	what   string
 	wayOut string
@@ -43,6 +44,7 @@ var foreignStates = []foreignState{
 	{"config/users", rocksDBHasData, "ACL 2.0 users in RocksDB", "remove the directory if access control is not needed here, else stay with Java"},
 	{"config/acls", rocksDBHasData, "ACL 2.0 permissions in RocksDB", "remove the directory if access control is not needed here, else stay with Java"},
 	{"batchconsumequeue", filesExist, "queues of topics with queue.type=BatchCQ", "let consumers finish with those topics and delete them with Java"},
+	{"config/topicQueueMapping.json", mappingsExist, "static topics, whose queues several brokers share", "let consumers finish with those topics and delete them with Java"},
 	{"compaction/compactionLog", filesExist, "messages of topics with cleanup.policy=COMPACTION", "let consumers finish with those topics and delete them with Java"},
 }
 
@@ -96,6 +98,24 @@ func rocksDBHasData(fsys vfs.FS, dir string) (bool, error) {
 		}
 	}
 	return false, err
+}
+
+// mappingsExist says whether the file names a static topic.
+func mappingsExist(fsys vfs.FS, file string) (bool, error) {
+	text, err := vfs.ReadFile(fsys, file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	var table struct {
+		Mappings map[string]fastjson.Raw `json:"topicQueueMappingInfoMap"`
+	}
+	if err != nil || len(text) == 0 {
+		return false, err
+	}
+	if err := fastjson.Unmarshal(text, &table); err != nil {
+		return false, fmt.Errorf("%s cannot be read, and may name static topics, which are not served: %w", file, err)
+	}
+	return len(table.Mappings) > 0, nil
 }
 
 // filesExist says whether a directory has files in it, at any depth.

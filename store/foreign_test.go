@@ -27,12 +27,13 @@ func TestLiveStateOfJavasIsRefused(t *testing.T) {
 		"config/acls/000009.sst":                            "ACL 2.0 permissions",
 		"batchconsumequeue/T/0/00000000000000000000":        "queue.type=BatchCQ",
 		"compaction/compactionLog/T/0/00000000000000000000": "cleanup.policy=COMPACTION",
+		"config/topicQueueMapping.json":                     "static topics",
 		"dledger-n0/data/00000000000000000000":              "DLedger",
 	} {
 		fsys, cfg, bodies := filled(t, 3)
 		name := path.Join("/store", file)
 		require.NoError(t, fsys.MkdirAll(path.Dir(name)))
-		require.NoError(t, vfs.WriteFile(fsys, name, []byte("x")))
+		require.NoError(t, vfs.WriteFile(fsys, name, []byte(`{"topicQueueMappingInfoMap":{"S":{}}}`)))
 		err := openFail(t, fsys, cfg)
 		require.ErrorContains(t, err, want, file)
 		require.ErrorContains(t, err, ": ", "the way out")
@@ -50,7 +51,7 @@ func TestForeignFilesSurvive(t *testing.T) {
 	files := map[string]string{
 		"rocksdbstore/CURRENT": "MANIFEST-000005\n", "rocksdbstore/000004.log": "", "rocksdbstore/MANIFEST-000005": "m",
 		"compaction/position-checkpoint": `{"queueOffsetMap":{}}`, "timerwheel": "wheel", "timerlog/00000000000000000000": "log",
-		"config/timercheck": "check", "config/tools.yml": "a: b", "notes.txt": "mine", "abort.bak": "", "commitlog/lost+found/x": "y",
+		"config/timercheck": "check", "config/topicQueueMapping.json": `{"dataVersion":{},"topicQueueMappingInfoMap":{}}`, "config/tools.yml": "a: b", "notes.txt": "mine", "abort.bak": "", "commitlog/lost+found/x": "y",
 		"consumequeue/T/lost+found/x": "y", "transaction/statetable/1": "z",
 	}
 	for name, text := range files {

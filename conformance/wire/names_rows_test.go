@@ -4,12 +4,28 @@
 
 package wire
 
-import "rocketd/protocol"
+import (
+	"strings"
+
+	"rocketd/protocol"
+)
 
 const brokerBody = `{"filterServerList":[],"topicConfigSerializeWrapper":{"dataVersion":{"counter":7,"stateVersion":0,"timestamp":1700000000000},"topicConfigTable":{` +
 	`"{topic}":{"attributes":{},"order":false,"perm":6,"readQueueNums":2,"topicFilterType":"SINGLE_TAG","topicName":"{topic}","topicSysFlag":0,"writeQueueNums":3},` +
 	`"{topic}_unit":{"attributes":{},"order":false,"perm":6,"readQueueNums":2,"topicFilterType":"SINGLE_TAG","topicName":"{topic}_unit","topicSysFlag":3,"writeQueueNums":3},` +
 	`"{topic}_sub":{"attributes":{},"order":false,"perm":6,"readQueueNums":2,"topicFilterType":"SINGLE_TAG","topicName":"{topic}_sub","topicSysFlag":2,"writeQueueNums":3}}}}`
+
+// staticRows register {topic} as a static one.
+var staticRows = []row{
+	{name: "static topic", body: mapped(`"{topic}":{"bname":"{broker}","currIdMap":{0:1,3:0},"dirty":false,"epoch":1700000000001,"scope":"__global__","topic":"{topic}","totalQueues":8}`)},
+	{name: "static topic, keys quoted", body: mapped(`"{topic}":{"bname":"{broker}","currIdMap":{"0":1},"dirty":true,"epoch":3,"scope":"s","topic":"{topic}","totalQueues":8,"hostedQueues":{}}`)},
+	{name: "static topic without queues", body: mapped(`"{topic}":{"bname":"{broker}","currIdMap":{},"dirty":false,"epoch":3,"scope":"__global__","topic":"{topic}","totalQueues":0}`)},
+	{name: "no static topic", body: mapped(``)},
+}
+
+func mapped(entries string) *string {
+	return new(strings.TrimSuffix(brokerBody, "}}") + `,"mappingDataVersion":{"counter":1,"stateVersion":0,"timestamp":1700000000000},"topicQueueMappingDetailMap":{},"topicQueueMappingInfoMap":{` + entries + `}}}`)
+}
 
 // register enters a Broker with three topics. It goes with the test.
 func register(p *pair, n *names) {
@@ -75,6 +91,7 @@ var registerRows = []*family{
 		},
 		params: []param{text("brokerName", "{broker}"), text("brokerAddr", "192.0.2.1:10911"), text("clusterName", "{cluster}"), text("haServerAddr", "192.0.2.1:10912"),
 			place("brokerId", "0"), {"heartbeatTimeoutMillis", "none", "60000"}, boolean("enableActingMaster", "false"), boolean("compressed", "false"), int32s("bodyCrc32", "0")},
+		rows: staticRows,
 		allow: []*rule{
 			// Java keeps what it has done of such a registration before an exception, and its lists end there from then on.
 			{rows: `^(brokerName|brokerAddr|clusterName) (missing|empty|long|huge)$|^without extFields$`, Allowance: Allowance{Differs, "ns-bounds", ""}, ours: protocol.SystemError, alone: true},
