@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shortcuts for the hand. What each part does stands in bin/test, and `sh bin/test` is what decides.
-.PHONY: all unit race fuzz conformance compatibility crash bench bench-send bench-vs-java bench-store lint
+.PHONY: all unit race fuzz conformance compatibility crash bench bench-send bench-vs-java bench-store bench-start lint
 FUZZTIME ?= 10m
 LINT_VERSION = v2.15.0
 LINT = build/tools/$(LINT_VERSION)/golangci-lint
@@ -35,6 +35,11 @@ bench-vs-java:
 bench-store:
 	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/dropcache ./conformance/storebench
 	build/storebench -bin build $(STOREBENCH)
+
+# From a start to the first accepted send, ours and Java 5.5.0 in turns; the table goes into docs/benchmarks.md.
+bench-start:
+	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/dropcache ./conformance/startbench
+	build/startbench -bin build $(STARTBENCH)
 
 lint: $(LINT)
 	$(LINT) run

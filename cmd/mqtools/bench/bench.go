@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ type options struct {
 	addr     string
 	topic    string
 	group    string
+	topics   int
 	queues   int32
 	conns    int
 	inFlight int
@@ -48,7 +50,8 @@ func Command() *cobra.Command {
 	f.StringVarP(&o.addr, "addr", "b", "127.0.0.1:10911", "the Broker's address")
 	f.StringVarP(&o.topic, "topic", "t", "mqtools_bench", "topic, which is created")
 	f.StringVarP(&o.group, "group", "g", "mqtools_bench", "consumer group")
-	f.Int32VarP(&o.queues, "queues", "q", 8, "queues of the topic")
+	f.IntVar(&o.topics, "topics", 1, "topics that the messages go round, named after the topic (send, batch)")
+	f.Int32VarP(&o.queues, "queues", "q", 8, "queues of each topic")
 	f.IntVarP(&o.conns, "conns", "c", 4, "connections")
 	f.IntVarP(&o.inFlight, "in-flight", "w", 32, "requests in flight on each connection")
 	f.IntVarP(&o.size, "size", "s", 1024, "bytes of a message's body")
@@ -115,18 +118,14 @@ func (o *options) dial(ctx context.Context) (remoting.Peer, error) {
 	return client.Peer(ctx, o.addr)
 }
 
-// prepare creates the topic and the groups.
+// prepare creates the topics and the groups.
 func (o *options) prepare(ctx context.Context) error {
 	peer, err := o.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer peer.Close()
-	topic := protocol.NewRequest(protocol.UpdateAndCreateTopic, &protocol.CreateTopicHeader{
-		Topic: o.topic, DefaultTopic: "TBW102", ReadQueueNums: o.queues, WriteQueueNums: o.queues, Perm: protocol.PermRead | protocol.PermWrite,
-		TopicFilterType: protocol.SingleTag, TopicSysFlag: new(int32),
-	})
-	errs := []error{succeed(ctx, peer, topic)}
+	errs := []error{o.createTopics(ctx, peer)}
 	for i := range o.groups {
 		group := protocol.NewRequest[protocol.Empty](protocol.UpdateAndCreateSubscriptionGroup, nil)
 		group.Body = fmt.Appendf(nil, `{"groupName":%q,"consumeEnable":true,"consumeFromMinEnable":true,"consumeBroadcastEnable":true,"retryQueueNums":1,`+
@@ -134,6 +133,42 @@ func (o *options) prepare(ctx context.Context) error {
 		errs = append(errs, succeed(ctx, peer, group))
 	}
 	return errors.Join(errs...)
+}
+
+// topicsPerRequest are created by one request.
+const topicsPerRequest = 500
+
+func (o *options) createTopics(ctx context.Context, peer remoting.Peer) error {
+	if o.topics <= 1 {
+		return succeed(ctx, peer, protocol.NewRequest(protocol.UpdateAndCreateTopic, &protocol.CreateTopicHeader{
+			Topic: o.topic, DefaultTopic: "TBW102", ReadQueueNums: o.queues, WriteQueueNums: o.queues, Perm: protocol.PermRead | protocol.PermWrite,
+			TopicFilterType: protocol.SingleTag, TopicSysFlag: new(int32),
+		}))
+	}
+	for names := range slices.Chunk(o.topicNames(), topicsPerRequest) {
+		var list protocol.CreateTopicList
+		for _, name := range names {
+			list.TopicConfigList = append(list.TopicConfigList, protocol.NewTopicConfig(name, o.queues, o.queues, protocol.PermRead|protocol.PermWrite))
+		}
+		req := protocol.NewRequest[protocol.Empty](protocol.UpdateAndCreateTopicList, nil)
+		var err error
+		if req.Body, err = json.Marshal(list); err != nil {
+			return err
+		}
+		if err := succeed(ctx, peer, req); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// topicNames are the topics that messages are sent to.
+func (o *options) topicNames() []string {
+	names := []string{o.topic}
+	for i := 1; i < o.topics; i++ {
+		names = append(names, fmt.Sprintf("%s_%d", o.topic, i))
+	}
+	return names
 }
 
 func (o *options) groupName(i int) string {

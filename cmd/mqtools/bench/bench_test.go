@@ -35,6 +35,23 @@ func TestLoads(t *testing.T) {
 	require.EqualValues(t, 1200, stored)
 }
 
+// Messages go round the topics, and within each round its queues.
+func TestManyTopics(t *testing.T) {
+	c := target.New(t, target.InProc, target.Options{})
+	const topics = 2*topicsPerRequest + 1
+	o := options{addr: c.Broker.Addr, topic: "many", group: "many", topics: topics, queues: 2, conns: 2, inFlight: 4, size: 10, count: 2 * topics, groups: 1}
+	r, err := runSend(context.Background(), &o)
+	require.NoError(t, err)
+	require.EqualValues(t, 2*topics, r.Messages)
+	for _, topic := range []string{"many", "many_1", "many_1000"} {
+		for queue := range int32(2) {
+			low, high, err := c.Range(topic, queue)
+			require.NoError(t, err)
+			require.EqualValues(t, 1, high-low, topic)
+		}
+	}
+}
+
 func TestAServerThatIsNotThere(t *testing.T) {
 	_, err := runSend(context.Background(), &options{addr: "127.0.0.1:1", conns: 1, inFlight: 1, queues: 1, groups: 1, count: 1})
 	require.ErrorContains(t, err, "127.0.0.1:1")

@@ -19,7 +19,8 @@ import (
 type sender struct {
 	*options
 	meter   *meter
-	perCall int // messages a request
+	names   []string // of the topics, which the messages go round
+	perCall int      // messages a request
 	start   time.Time
 	next    atomic.Int64 // number of the next request
 	first   atomic.Pointer[error]
@@ -42,7 +43,7 @@ func (o *options) send(ctx context.Context, load string, perCall int) (*Result, 
 		defer peer.Close()
 		peers[i] = peer
 	}
-	s := &sender{options: o, perCall: perCall, start: time.Now(), meter: newMeter(o.pid)}
+	s := &sender{options: o, names: o.topicNames(), perCall: perCall, start: time.Now(), meter: newMeter(o.pid)}
 	var all sync.WaitGroup
 	for i := range o.conns * o.inFlight {
 		all.Go(func() { s.run(ctx, peers[i%o.conns]) })
@@ -61,6 +62,7 @@ func (s *sender) run(ctx context.Context, peer remoting.Peer) {
 	codec := protocol.CodecOf[protocol.SendHeader]("v2")
 	var fields []protocol.Field
 	body, packed := s.body(), []byte(nil)
+	topics := int64(len(s.names))
 	for {
 		n := s.next.Add(1) - 1
 		due, ok := s.due(n)
@@ -68,8 +70,8 @@ func (s *sender) run(ctx context.Context, peer remoting.Peer) {
 			return
 		}
 		header := protocol.SendHeader{
-			ProducerGroup: "mqtools_bench", Topic: s.topic, DefaultTopic: "TBW102", DefaultTopicQueueNums: s.queues,
-			QueueID: int32(n % int64(s.queues)), BornTimestampMs: time.Now().UnixMilli(), Batch: s.perCall > 1,
+			ProducerGroup: "mqtools_bench", Topic: s.names[n%topics], DefaultTopic: "TBW102", DefaultTopicQueueNums: s.queues,
+			QueueID: int32(n / topics % int64(s.queues)), BornTimestampMs: time.Now().UnixMilli(), Batch: s.perCall > 1,
 		}
 		req := &protocol.Command{Code: protocol.SendMessageV2, Language: protocol.LangJava, Version: 513, Body: body}
 		stamp(body)
