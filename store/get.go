@@ -66,6 +66,8 @@ type Batch struct {
 	buffers   [][]byte
 	pins      []*segment
 	end       int64 // where the last buffer ends in the log
+	loaded    int64 // the log is in memory up to here ...
+	loadedAt  int64 // ... from here on
 	firstBufs [4][]byte
 	firstPin  [1]*segment
 }
@@ -102,14 +104,33 @@ func (b *Batch) slice(l *commitLog, phyOffset, n int64) ([]byte, *segment) {
 	if k := len(b.pins); k > 0 {
 		if seg := b.pins[k-1]; n > 0 && phyOffset >= seg.base && phyOffset+n <= seg.base+seg.size && phyOffset+n <= l.appended.Load() {
 			pos := phyOffset - seg.base
+			b.load(l, seg, phyOffset, n)
 			return seg.data[pos : pos+n : pos+n], seg
 		}
 	}
 	rec, seg := l.slice(phyOffset, n)
 	if seg != nil {
 		b.pins = append(b.pins, seg)
+		b.load(l, seg, phyOffset, n)
 	}
 	return rec, seg
+}
+
+const (
+	// hotBytes from the end of the log are taken to be in memory.
+	hotBytes = 128 << 20
+	// loadBytes are brought into memory at a time.
+	loadBytes = 64 << 10
+)
+
+// load sees to it that a record is in memory before it is looked at and written
+// to a socket: see vfs.Mapping.
+func (b *Batch) load(l *commitLog, seg *segment, phyOffset, n int64) {
+	if l.appended.Load()-phyOffset <= hotBytes || phyOffset >= b.loadedAt && phyOffset+n <= b.loaded {
+		return
+	}
+	b.loadedAt, b.loaded = phyOffset, min(phyOffset+max(n, loadBytes), seg.base+seg.size, l.appended.Load())
+	seg.m.Load(phyOffset-seg.base, b.loaded-phyOffset)
 }
 
 // getScratch holds the units of one read.

@@ -179,3 +179,36 @@ func TestStoreTimesAscend(t *testing.T) {
 	s.deps.Clock = clockwork.NewFakeClockAt(time.UnixMilli(5))
 	require.Equal(t, first.StoreTimestampMs, mustPut(t, s, newMessage("T", 0, "2")).StoreTimestampMs)
 }
+
+// loads is a mapping that notes what is asked to be loaded.
+type loads struct {
+	vfs.Mapping
+	ranges [][2]int64
+}
+
+func (m *loads) Load(off, n int64) { m.ranges = append(m.ranges, [2]int64{off, n}) }
+
+// Records that may have left memory are loaded before they are looked at, neighbours at once; those near the end of the
+// log are not asked for.
+func TestColdRecordsAreLoadedInPieces(t *testing.T) {
+	const base, size = 1 << 30, 1 << 20
+	m := &loads{}
+	seg := &segment{base: base, size: size, m: m, data: make([]byte, size)}
+	seg.refs.Store(1)
+	l := &commitLog{fileSize: size}
+	l.segs.Store(&[]*segment{seg})
+	l.appended.Store(base + size + hotBytes)
+	b := &Batch{}
+	for _, pos := range []int64{1000, 2000, loadBytes, 300 << 10, size - 500} {
+		rec, _ := b.slice(l, base+pos, 500)
+		require.Len(t, rec, 500)
+	}
+	rec, _ := b.slice(l, base, 100<<10)
+	require.Len(t, rec, 100<<10)
+	require.Equal(t, [][2]int64{{1000, loadBytes}, {300 << 10, loadBytes}, {size - 500, 500}, {0, 100 << 10}}, m.ranges)
+	l.appended.Store(base + hotBytes)
+	b.slice(l, base+1000, 500)
+	require.Len(t, m.ranges, 4)
+	b.Release()
+	require.EqualValues(t, 1, seg.refs.Load())
+}

@@ -239,6 +239,8 @@ func (m *memMapping) Store(off int64, b []byte) error {
 	return fault
 }
 
+func (m *memMapping) Load(int64, int64) {}
+
 func (m *memMapping) Close() error {
 	m.f.m.mu.Lock()
 	defer m.f.m.mu.Unlock()

@@ -231,6 +231,14 @@ func (m *osMapping) Store(off int64, b []byte) error {
 	})
 }
 
+func (m *osMapping) Load(off, n int64) {
+	page := int64(os.Getpagesize())
+	from := off - off%page
+	if to := min(off+n, int64(len(m.b))); from >= 0 && from < to {
+		load(m.b[from:to])
+	}
+}
+
 func (m *osMapping) Close() error {
 	if m.b == nil {
 		return nil

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,6 +57,24 @@ func zero(f *os.File, off, n int64) error {
 		return writeZeros(f, off, n, false)
 	}
 	return err
+}
+
+// load brings mapped bytes, from the start of a page on, into memory. Mostly they
+// are there, and asking is cheaper than having them looked up and mapped. Before
+// Linux 5.14 nothing happens.
+func load(b []byte) {
+	var there [256]byte // a byte a page
+	page := os.Getpagesize()
+	for len(b) > 0 {
+		piece := b[:min(len(b), len(there)*page)]
+		b = b[len(piece):]
+		pages := there[:(len(piece)+page-1)/page]
+		_, _, errno := unix.Syscall(unix.SYS_MINCORE, uintptr(unsafe.Pointer(&piece[0])), uintptr(len(piece)), uintptr(unsafe.Pointer(&pages[0])))
+		if errno == 0 && !slices.ContainsFunc(pages, func(p byte) bool { return p&1 == 0 }) {
+			continue
+		}
+		_ = unix.Madvise(piece, unix.MADV_POPULATE_READ) // who looks at a page that cannot be read finds out
+	}
 }
 
 // dataSync leaves out what is not needed to read the data back (access and

@@ -10,3 +10,4 @@ func allocate(f *os.File, off, n int64) error { return writeZeros(f, off, n, tru
 func zero(f *os.File, off, n int64) error     { return writeZeros(f, off, n, false) }
 func dataSync(f *os.File) error               { return f.Sync() }
 func hasData(_ int, off, size int64) bool     { return off < size }
+func load([]byte)                             {}

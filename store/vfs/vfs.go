@@ -94,6 +94,10 @@ type Mapping interface {
 	// Store copies b to off. The range must be allocated: a store over a hole
 	// on a full disk would kill the process. A disk that has gone is an error.
 	Store(off int64, b []byte) error
+	// Load brings [off, off+n) into memory if it is not there, as far as the
+	// system can. It waits for the disk in a system call, where a goroutine that
+	// looks at a page that is not in memory holds a processor of the scheduler.
+	Load(off, n int64)
 	Close() error
 }
 
