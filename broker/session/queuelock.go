@@ -26,8 +26,10 @@ type QueueLock struct {
 
 type lease struct {
 	clientID string
-	end      time.Time
+	end      time.Time // the last instant at which it still holds
 }
+
+func (l lease) holds(now time.Time) bool { return !now.After(l.end) }
 
 // NewQueueLock returns a table in which nothing is held.
 func NewQueueLock(clock clockwork.Clock) *QueueLock {
@@ -47,7 +49,7 @@ func (l *QueueLock) TryLockBatch(group, clientID string, mqs []protocol.MessageQ
 		l.groups[group] = leases
 	}
 	for _, mq := range mqs {
-		if current, ok := leases[mq]; ok && current.clientID != clientID && now.Before(current.end) {
+		if current, ok := leases[mq]; ok && current.clientID != clientID && current.holds(now) {
 			continue
 		}
 		leases[mq] = lease{clientID: clientID, end: now.Add(queueLease)}
@@ -77,7 +79,7 @@ func (l *QueueLock) HeldByAny(group string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, current := range l.groups[group] {
-		if now.Before(current.end) {
+		if current.holds(now) {
 			return true
 		}
 	}
@@ -91,7 +93,7 @@ func (l *QueueLock) Sweep() {
 	defer l.mu.Unlock()
 	for group, leases := range l.groups {
 		for mq, current := range leases {
-			if !now.Before(current.end) {
+			if !current.holds(now) {
 				delete(leases, mq)
 			}
 		}
