@@ -227,7 +227,7 @@ func TestSpoiltNamesLeaveNoTrace(t *testing.T) {
 				h.answer(req, fmt.Sprintf("%s=%.40q", f.Key, name))
 			}
 		}
-		for _, property := range []string{"INNER_MULTI_DISPATCH", "RETRY_TOPIC", "REAL_TOPIC", "TAGS", "KEYS", "UNIQ_KEY", "CLUSTER", "%s"} {
+		for _, property := range []string{"INNER_MULTI_DISPATCH", "RETRY_TOPIC", "REAL_TOPIC", "TAGS", "KEYS", "UNIQ_KEY", "CLUSTER", "__LITE_TOPIC", "_SYS_MSG_PRIORITY_", "INNER_NUM", "__CRC32#", "%s"} {
 			req := remotingtest.Request(protocol.SendMessage, sendFields("T", ""), "m")
 			req.SetField("properties", property+"\x01"+name+"\x02DELAY\x011\x02")
 			h.answer(req, fmt.Sprintf("property %s=%.40q", property, name))

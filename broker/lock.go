@@ -8,6 +8,7 @@ package broker
 
 import (
 	"context"
+	"slices"
 
 	"rocketd/protocol"
 	"rocketd/remoting"
@@ -42,5 +43,16 @@ func lockRequest(c *remoting.Call) (*protocol.LockBatch, error) {
 	if len(body.MQSet) > maxLockedQueues {
 		return nil, protocol.Errorf(protocol.InvalidParameter, "%d queues are too many for one request, at most %d are allowed", len(body.MQSet), maxLockedQueues)
 	}
+	body.MQSet = distinct(body.MQSet)
 	return body, nil
+}
+
+// distinct makes a set of a list.
+func distinct(queues []protocol.MessageQueue) []protocol.MessageQueue {
+	seen := make(map[protocol.MessageQueue]bool, len(queues))
+	return slices.DeleteFunc(queues, func(q protocol.MessageQueue) bool {
+		was := seen[q]
+		seen[q] = true
+		return was
+	})
 }

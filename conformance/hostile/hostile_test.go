@@ -11,6 +11,8 @@
 package hostile
 
 import (
+	"bytes"
+	"compress/zlib"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -301,7 +303,17 @@ func badFrames() map[string][]byte {
 	for i := range many {
 		many[i] = fmt.Sprintf(`"f%d":"1"`, i)
 	}
+	var bomb bytes.Buffer // inflates to 256 MiB
+	z := zlib.NewWriter(&bomb)
+	zeros := make([]byte, 1<<20)
+	for range 256 {
+		_, _ = z.Write(zeros)
+	}
+	_ = z.Close()
+	register := `{"code":103,"language":"JAVA","version":513,"opaque":1,"flag":0,"extFields":{"brokerName":"b","brokerAddr":"192.0.2.1:1","clusterName":"c",` +
+		`"haServerAddr":"192.0.2.1:2","brokerId":"0","compressed":"true","bodyCrc32":"0"}}`
 	return map[string][]byte{
+		"a bomb":                   frameOf(0, register, bomb.String()),
 		"length 0":                 {0, 0, 0, 0},
 		"length 3":                 {0, 0, 0, 3, 1, 2, 3},
 		"negative length":          {0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0},

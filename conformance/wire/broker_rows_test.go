@@ -150,11 +150,11 @@ var propertyOrder = &rule{Allowance: Allowance{SameSet, "send-properties", `prop
 
 var emptyFields = &rule{Allowance: Allowance{SameCode, "pull-empty-fields", `^ext$`}}
 
-var otherType = &rule{rows: `^expressionType (long|huge|odd)$`, Allowance: Allowance{Differs, "expression-type", ""}, ours: protocol.SubscriptionParseFailed}
+var otherType = &rule{rows: `^expressionType (long|huge|odd)$|^broken expression$`, Allowance: Allowance{Differs, "expression-type", ""}, ours: protocol.SubscriptionParseFailed}
 
 var pullRows = []*family{
-	{code: protocol.PullMessage, to: toBroker, prepare: threeMessages, params: pullParams, allow: []*rule{propertyOrder, otherType, emptyFields}},
-	{code: protocol.LitePullMessage, to: toBroker, prepare: threeMessages, params: pullParams, allow: []*rule{propertyOrder, otherType, emptyFields}},
+	{code: protocol.PullMessage, to: toBroker, prepare: pullsOfAllKinds, params: pullParams, rows: pullKinds, allow: []*rule{propertyOrder, otherType, emptyFields}},
+	{code: protocol.LitePullMessage, to: toBroker, prepare: pullsOfAllKinds, params: pullParams, rows: pullKinds, allow: []*rule{propertyOrder, otherType, emptyFields}},
 	{code: protocol.QueryMessage, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), text("key", "both"), int32s("maxNum", "32"),
 		int64s("beginTimestamp", "0"), int64s("endTimestamp", "9999999999999"), boolean("_UNIQUE_KEY_QUERY", "false")},
 		varies: `ext\.indexLastUpdate`, allow: []*rule{propertyOrder}},

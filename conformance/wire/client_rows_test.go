@@ -4,7 +4,12 @@
 
 package wire
 
-import "rocketd/protocol"
+import (
+	"strconv"
+	"strings"
+
+	"rocketd/protocol"
+)
 
 const heartbeat = `{"clientID":"{client}","consumerDataSet":[{"consumeFromWhere":"CONSUME_FROM_LAST_OFFSET","consumeType":"CONSUME_PASSIVELY","groupName":"{group}",` +
 	`"messageModel":"CLUSTERING","subscriptionDataSet":[{"classFilterMode":false,"codeSet":[65],"expressionType":"TAG","subString":"A","subVersion":1700000000000,"tagsSet":["A"],` +
@@ -22,12 +27,70 @@ func oneConsumer(p *pair, n *names) {
 
 const lockBody = `{"clientId":"{client}","consumerGroup":"{group}","mqSet":[{"brokerName":"broker-a","queueId":0,"topic":"{topic}"},{"brokerName":"broker-a","queueId":1,"topic":"{topic}"}],"onlyThisBroker":false}`
 
+func locksOf(client, queues string) string {
+	return `{"clientId":"` + client + `","consumerGroup":"{group}","mqSet":[` + queues + `],"onlyThisBroker":false}`
+}
+
+func lockOf(topic, broker, id string) string {
+	return `{"brokerName":"` + broker + `","queueId":` + id + `,"topic":"` + topic + `"}`
+}
+
+var (
+	queue0, queue1 = lockOf("{topic}", "broker-a", "0"), lockOf("{topic}", "broker-a", "1")
+
+	// lockRows are also sent as unlocks.
+	lockRows = []row{
+		{name: "same queue twice", body: new(locksOf("{client}", queue0+","+queue0))},
+		{name: "queues of nobody", body: new(locksOf("{client}", lockOf("{own}none", "broker-a", "0")+","+lockOf("{topic}", "broker-b", "0")))},
+		{name: "queues that are none", body: new(locksOf("{client}", lockOf("{topic}", "broker-a", "-1")+","+lockOf("{topic}", "broker-a", "2147483647")))},
+		{name: "no queues", body: new(locksOf("{client}", ""))},
+		{name: "another client", body: new(locksOf("{client}_other", queue0+","+queue1))},
+		{name: "many queues", body: new(locksOf("{client}", manyQueues(10_000)))},
+	}
+)
+
+func manyQueues(n int) string {
+	queues := make([]string, n)
+	for i := range queues {
+		queues[i] = lockOf("{topic}", "broker-a", strconv.Itoa(i))
+	}
+	return strings.Join(queues, ",")
+}
+
+// heldByARival leaves the second queue of {topic} with another client, which unlocks the first one twice, while an
+// unlock of ours does nothing to it.
+func heldByARival(p *pair, n *names) {
+	p.t.Helper()
+	n.renew("group")
+	p.must(toBroker, protocol.LockBatchMQ, n, locksOf("{client}_rival", queue0+","+queue1))
+	p.must(toBroker, protocol.UnlockBatchMQ, n, locksOf("{client}_rival", queue0))
+	p.must(toBroker, protocol.UnlockBatchMQ, n, locksOf("{client}_rival", queue0))
+	p.must(toBroker, protocol.UnlockBatchMQ, n, locksOf("{client}", queue0+","+queue1))
+}
+
+// manySubscriptions is a heartbeat of one group that has subscribed to n topics.
+func manySubscriptions(n int) string {
+	subscriptions := make([]string, n)
+	for i := range subscriptions {
+		subscriptions[i] = `{"codeSet":[],"subString":"*","subVersion":1,"tagsSet":[],"topic":"{topic}` + strconv.Itoa(i) + `"}`
+	}
+	return `{"clientID":"{client}","consumerDataSet":[{"consumeFromWhere":"CONSUME_FROM_LAST_OFFSET","consumeType":"CONSUME_PASSIVELY","groupName":"{group}",` +
+		`"messageModel":"CLUSTERING","subscriptionDataSet":[` + strings.Join(subscriptions, ",") + `],"unitMode":false}],"producerDataSet":[]}`
+}
+
+var heartbeatRows = []row{
+	{name: "many subscriptions", body: new(manySubscriptions(10_000))},
+	{name: "no subscriptions", body: new(manySubscriptions(0))},
+	{name: "no groups", body: new(`{"clientID":"{client}","consumerDataSet":[],"producerDataSet":[]}`)},
+	{name: "the same group twice", body: new(strings.Replace(manySubscriptions(1), `"producerDataSet":[]`, `"producerDataSet":[{"groupName":"{group}"},{"groupName":"{group}"}]`, 1))},
+}
+
 var members = probe{to: toBroker, code: protocol.GetConsumerListByGroup, fields: []string{"consumerGroup", "{group}"}}
 
 var clientRows = []*family{
 	{
 		code: protocol.HeartBeat, to: toBroker, prepare: createTopic, each: func(_ *pair, n *names) { n.renew("group", "client") },
-		body: heartbeat, after: []probe{members},
+		body: heartbeat, after: []probe{members}, rows: heartbeatRows,
 	},
 	{
 		code: protocol.UnregisterClient, to: toBroker, prepare: oneConsumer, each: beat, after: []probe{members},
@@ -39,9 +102,9 @@ var clientRows = []*family{
 		code: protocol.CheckClientConfig, to: toBroker, prepare: topicAndGroup,
 		body: `{"clientId":"{client}","group":"{group}","namespace":"","subscriptionData":{"classFilterMode":false,"codeSet":[],"expressionType":"TAG","subString":"*","subVersion":1,"tagsSet":[],"topic":"{topic}"}}`,
 	},
-	{code: protocol.LockBatchMQ, to: toBroker, prepare: createTopic, each: func(_ *pair, n *names) { n.renew("group") }, body: lockBody},
+	{code: protocol.LockBatchMQ, to: toBroker, prepare: createTopic, each: heldByARival, body: lockBody, rows: lockRows},
 	{
-		code: protocol.UnlockBatchMQ, to: toBroker, prepare: createTopic, body: lockBody,
+		code: protocol.UnlockBatchMQ, to: toBroker, prepare: createTopic, body: lockBody, rows: lockRows,
 		each: func(p *pair, n *names) { p.must(toBroker, protocol.LockBatchMQ, n, lockBody) },
 	},
 	{code: protocol.GetConsumerConnectionList, to: toBroker, prepare: oneConsumer, params: []param{text("consumerGroup", "{group}")}},

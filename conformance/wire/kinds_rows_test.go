@@ -144,3 +144,36 @@ func negativeBody(item string) string {
 	const at = 16
 	return item[:at] + "\xff\xff\xff\xff" + item[at+4:]
 }
+
+// pullsOfAllKinds are three messages, and topics and groups that cannot be read.
+func pullsOfAllKinds(p *pair, n *names) {
+	threeMessages(p, n)
+	topicOf(p, n, "unreadable", "2", "")
+	topicOf(p, n, "closed", "0", "")
+	n.renew("idle")
+	p.must(toBroker, protocol.UpdateAndCreateSubscriptionGroup, n, `{"groupName":"{idle}","consumeEnable":false}`)
+	n.renew("shy")
+	p.must(toBroker, protocol.UpdateAndCreateSubscriptionGroup, n, `{"groupName":"{shy}","consumeBroadcastEnable":false}`)
+}
+
+var pullKinds = []row{
+	{name: "unreadable", set: []string{"topic", "{unreadable}"}},
+	{name: "closed", set: []string{"topic", "{closed}"}},
+	{name: "idle group", set: []string{"consumerGroup", "{idle}"}},
+	{name: "group without broadcasts", set: []string{"consumerGroup", "{shy}"}},
+	{name: "light queue", set: []string{"topic", "%LMQ%{own}none"}},
+	{name: "retry topic of nobody", set: []string{"topic", "%RETRY%{own}nobody"}},
+	{name: "flags of all kinds", set: []string{"sysFlag", "28"}},
+	{name: "class filter", set: []string{"sysFlag", "12"}},
+	{name: "no subscription", set: []string{"sysFlag", "0"}},
+	{name: "tags", set: []string{"subscription", "A || B"}},
+	{name: "other tags", set: []string{"subscription", "B||C"}},
+	{name: "tags of bars", set: []string{"subscription", "||"}},
+	{name: "tag of blanks", set: []string{"subscription", " || "}},
+	{name: "expression that is off", set: []string{"subscription", "a > 1", "expressionType", "SQL92"}},
+	{name: "broken expression", set: []string{"subscription", "a >", "expressionType", "SQL92"}},
+	{name: "none of the messages", set: []string{"maxMsgNums", "0", "maxMsgBytes", "0"}},
+	{name: "logical topic", set: []string{"lo", "true"}},
+	{name: "physical topic", set: []string{"lo", "false"}},
+	{name: "other broker", set: []string{"bname", "broker-b", "ns", "n", "nsd", "true"}},
+}
