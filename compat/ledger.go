@@ -67,6 +67,7 @@ var differences = []Entry{
 	{"json-quoted-keys", "json", Deliberate, "Integer map keys in JSON bodies are quoted (106 among them).", "valid JSON; every Java and Go client reads it", nil},
 	{"malformed-number", "protocol", Deliberate, "A malformed number in a request's header is answered with SYSTEM_ERROR naming the field; Java swallows it on some paths.", "an explicit answer", nil},
 	{"missing-field", "protocol", Deliberate, "A request without a field that its handler needs is refused with SYSTEM_ERROR naming the field; Java ends in an exception, or takes null for a name or a value and reports success.", "an explicit answer", nil},
+	{"wide-codes", "protocol", Deliberate, "A request code beyond 16 bits (POP and lite topics) is known by what the binary header form leaves of it; Java answers that there is no such code.", "clients with that form can use POP", nil},
 	{"hash-order", "protocol", Deliberate, "Ext fields, tables and sets of an answer come in a fixed order, declared or sorted; Java's order is that of a hash map.", "readers make maps and sets of them", nil},
 	{"long-names", "protocol", Deliberate, "A remark is cut after 1 KiB, a name in it that no topic or group can have after 512 bytes; Java repeats all of it.", "an answer does not grow with bad input", nil},
 	{"view-inside", "query", Deliberate, "VIEW_MESSAGE_BY_ID with an offset inside a message answers 1; Java sends bytes that are no message.", "readers fail on them", nil},
