@@ -274,6 +274,9 @@ func (g *balance) settle() {
 	if g.orderly {
 		for range 4 {
 			g.pass(brokerLease / 3)
+			for _, m := range g.members {
+				m.rebalance()
+			}
 		}
 	}
 	for changed := true; changed; {

@@ -5,7 +5,6 @@ package suite
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 
@@ -123,58 +122,21 @@ func TestSQL92(t *testing.T) {
 // Messages with one sharding key stay in order, also when another member of the group takes their queue over.
 func TestOrderly(t *testing.T) {
 	each(t, func(t *testing.T, c *target.Cluster) {
-		const orders, steps = 10, 30
-		topic, group := newTopic(t, c, 4), unique(t, "group")
+		const keys, count = 10, 30
+		topic, group, got := newTopic(t, c, 4), unique(t, "group"), newSteps()
 		p := newProducer(t, c, producer.WithQueueSelector(producer.NewHashQueueSelector()))
-		var mu sync.Mutex
-		seen := map[string][]string{}
-		consume := func(_ context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			for _, m := range messages {
-				seen[m.GetShardingKey()] = append(seen[m.GetShardingKey()], m.GetProperty("step"))
-			}
-			return consumer.ConsumeSuccess, nil
+		for step := range count / 2 {
+			sendStep(t, p, topic, keys, step)
 		}
-		send := func(from, to int) {
-			for step := from; step < to; step++ {
-				for order := range orders {
-					m := newMessage(topic, step*orders+order).WithShardingKey(fmt.Sprintf("order%d", order))
-					m.WithProperty("step", fmt.Sprint(step))
-					_, err := p.SendSync(context.Background(), m)
-					require.NoError(t, err)
-				}
-			}
-		}
-		seenUpTo := func(step int) func() bool {
-			return func() bool {
-				mu.Lock()
-				defer mu.Unlock()
-				for _, got := range seen {
-					if !slices.Contains(got, fmt.Sprint(step-1)) {
-						return false
-					}
-				}
-				return len(seen) == orders
-			}
-		}
-		send(0, steps/2)
-		first := newConsumer(t, c, group, topic, everything, consume, consumer.WithConsumerOrder(true))
-		eventually(t, "the first half of every order", seenUpTo(steps/2))
+		first := newConsumer(t, c, group, topic, everything, got.consume, consumer.WithConsumerOrder(true))
+		eventually(t, "the first half of every key", func() bool { return got.reached(keys, count/2-1) })
 		require.NoError(t, first.Shutdown(), "which unlocks its queues")
-		send(steps/2, steps)
-		newConsumer(t, c, group, topic, everything, consume, consumer.WithConsumerOrder(true))
-		eventually(t, "every step of every order", seenUpTo(steps))
-		var want []string
-		for step := range steps {
-			want = append(want, fmt.Sprint(step))
+		for step := count / 2; step < count; step++ {
+			sendStep(t, p, topic, keys, step)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		for order, got := range seen {
-			// A queue that changes hands may be begun again at the last committed offset, never passed over.
-			require.Equal(t, want, withoutRepeats(got), order)
-		}
+		newConsumer(t, c, group, topic, everything, got.consume, consumer.WithConsumerOrder(true))
+		eventually(t, "every step of every key", func() bool { return got.reached(keys, count-1) })
+		got.requireOrder(t, keys, count)
 	})
 }
 

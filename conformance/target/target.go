@@ -72,6 +72,7 @@ type Cluster struct {
 // Options vary a cluster. The zero value is what a newcomer has, apart from addresses and quick retries.
 type Options struct {
 	Broker map[string]string // more lines for broker.conf
+	Names  map[string]string // more lines for namesrv.conf
 	Home   string            // a folder that outlives the cluster; empty: a new one, removed by Close
 	JVM    []string          // flags for the JVMs of a Java cluster, in place of those that make tests start fast
 }
@@ -99,7 +100,7 @@ func Start(kind Kind, o Options) (*Cluster, error) {
 	}
 	c.Names = &Server{Addr: fmt.Sprintf("127.0.0.1:%d", namesPort)}
 	c.Broker = &Server{Addr: fmt.Sprintf("127.0.0.1:%d", brokerPort)}
-	if err := c.configure(namesPort, brokerPort, o.Broker); err != nil {
+	if err := c.configure(namesPort, brokerPort, o); err != nil {
 		return nil, err
 	}
 	names, broker := filepath.Join(c.Home, "namesrv.conf"), filepath.Join(c.Home, "broker.conf")
@@ -139,7 +140,7 @@ func New(t testing.TB, kind Kind, o Options) *Cluster {
 	return c
 }
 
-func (c *Cluster) configure(namesPort, brokerPort int, more map[string]string) error {
+func (c *Cluster) configure(namesPort, brokerPort int, o Options) error {
 	keys := map[string]string{
 		"brokerClusterName": "DefaultCluster", "brokerName": "broker-a", "brokerId": "0",
 		"brokerIP1": "127.0.0.1", "brokerIP2": "127.0.0.1", "listenPort": fmt.Sprint(brokerPort),
@@ -149,15 +150,20 @@ func (c *Cluster) configure(namesPort, brokerPort int, more map[string]string) e
 		"enablePropertyFilter":    "true",
 		"brokerFastFailureEnable": "false", // a cold JVM on a busy machine would refuse an ordinary load
 	}
-	maps.Copy(keys, more)
+	maps.Copy(keys, o.Broker)
+	names := map[string]string{"listenPort": fmt.Sprint(namesPort), "kvConfigPath": filepath.Join(c.Home, "kvConfig.json")}
+	maps.Copy(names, o.Names)
+	return errors.Join(os.MkdirAll(c.Home, 0o755),
+		os.WriteFile(filepath.Join(c.Home, "broker.conf"), propertiesText(keys), 0o644),
+		os.WriteFile(filepath.Join(c.Home, "namesrv.conf"), propertiesText(names), 0o644))
+}
+
+func propertiesText(keys map[string]string) []byte {
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		text.WriteString(key + "=" + keys[key] + "\n")
 	}
-	names := fmt.Sprintf("listenPort=%d\nkvConfigPath=%s\n", namesPort, filepath.Join(c.Home, "kvConfig.json"))
-	return errors.Join(os.MkdirAll(c.Home, 0o755),
-		os.WriteFile(filepath.Join(c.Home, "broker.conf"), []byte(text.String()), 0o644),
-		os.WriteFile(filepath.Join(c.Home, "namesrv.conf"), []byte(names), 0o644))
+	return []byte(text.String())
 }
 
 // StoreDir is the Broker's storePathRootDir.

@@ -92,6 +92,14 @@ func (c *Cluster) CreateTopic(topic string, queues int32) error {
 	return c.WaitRoute(topic)
 }
 
+// OrderTopic gives a topic an order configuration: clients send to that many of the Broker's queues, and count on them.
+func (c *Cluster) OrderTopic(topic string, queues int32) error {
+	_, _, err := call[protocol.Empty](c.Names.Addr, protocol.NewRequest(protocol.PutKVConfig, &protocol.PutKVConfigHeader{
+		Namespace: protocol.NamespaceOrderTopic, Key: topic, Value: fmt.Sprintf("broker-a:%d", queues),
+	}))
+	return err
+}
+
 // WaitRoute waits until the NameServer knows where a topic is.
 func (c *Cluster) WaitRoute(topic string) error {
 	return poll("the route of "+topic, func() (bool, error) {
