@@ -30,11 +30,11 @@ const mixedMessageType = "MIXED"
 const messageTypeAttribute = "message.type"
 
 var topicAttributes = map[string]attribute{
-	"queue.type":            {fixed: true, values: []string{"BatchCQ", "SimpleCQ"}},
+	"queue.type":            {fixed: true, values: []string{"SimpleCQ", "BatchCQ"}},
 	"cleanup.policy":        {fixed: true, values: []string{"DELETE", "COMPACTION"}},
 	messageTypeAttribute:    {values: []string{"UNSPECIFIED", mixedMessageType, "TRANSACTION", "PRIORITY", "FIFO", "DELAY", "LITE", "NORMAL"}},
 	"reserve.time":          {number: true, low: -1, top: math.MaxInt64},
-	"lite.topic.expiration": {number: true, low: -1, top: math.MaxInt64},
+	"lite.topic.expiration": {number: true, low: -1, top: 43_200}, // minutes: a month
 }
 
 var groupAttributes = map[string]attribute{

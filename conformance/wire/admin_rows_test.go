@@ -19,7 +19,9 @@ var adminRows = []*family{
 		code: protocol.UpdateAndCreateTopic, to: toBroker, each: newTopicName, after: []probe{topicShown},
 		params: []param{text("topic", "{topic}"), text("defaultTopic", "TBW102"), int32s("readQueueNums", "2"), int32s("writeQueueNums", "2"), int32s("perm", "6"),
 			text("topicFilterType", "SINGLE_TAG"), int32s("topicSysFlag", "0"), boolean("order", "false"), text("attributes", ""), boolean("force", "false")},
-		allow: []*rule{{rows: `QueueNums (-1|0|min|max)$|^perm (-1|min|max)$`, Allowance: Allowance{Differs, "queue-count-bounds", ""}, ours: protocol.InvalidParameter}},
+		rows: attributeRows,
+		allow: []*rule{{rows: `^attribute of an equals sign$`, Allowance: Allowance{SameShape, "panic-text", `^remark$`}},
+			{rows: `QueueNums (-1|0|min|max)$|^perm (-1|min|max)$`, Allowance: Allowance{Differs, "queue-count-bounds", ""}, ours: protocol.InvalidParameter}},
 	},
 	{
 		code: protocol.UpdateAndCreateTopicList, to: toBroker, each: newTopicName, after: []probe{topicShown},
@@ -43,6 +45,7 @@ var adminRows = []*family{
 	{
 		code: protocol.UpdateAndCreateSubscriptionGroup, to: toBroker, each: newGroupName, after: []probe{groupShown},
 		body:  `{"consumeEnable":true,"groupName":"{group}","retryMaxTimes":5}`,
+		rows:  groupAttributes,
 		allow: []*rule{{rows: `^without body$`, Allowance: Allowance{Differs, "no-body", ""}, ours: protocol.SystemError}},
 	},
 	{

@@ -87,6 +87,17 @@ var kindRows = []row{
 	{name: "offset moved topic", set: []string{"b", "OFFSET_MOVED_EVENT"}, unprobed: true},
 	{name: "retry topic of nobody", set: []string{"b", "%RETRY%{own}nobody"}, unprobed: true},
 
+	{name: "dead letters", set: []string{"b", "%DLQ%{own}g"}, unprobed: true},
+	{name: "new topic", set: []string{"b", "{own}new1", "e", "3"}, unprobed: true},
+	{name: "new topic of no queues", set: []string{"b", "{own}new2", "d", "0"}, unprobed: true},
+	{name: "new topic of fewer queues than none", set: []string{"b", "{own}new3", "d", "-1"}, unprobed: true},
+	{name: "new topic of many queues", set: []string{"b", "{own}new4", "d", "2147483647", "e", "7"}, unprobed: true},
+	{name: "new topic of too many queues", set: []string{"b", "{own}new5", "d", "2147483647", "e", "8"}, unprobed: true},
+	{name: "new topic of a unit", set: []string{"b", "{own}new6", "k", "true"}, unprobed: true},
+	{name: "new topic like none", set: []string{"b", "{own}new7", "c", "{own}none"}, unprobed: true},
+	{name: "new topic like one that none are like", set: []string{"b", "{own}new8", "c", "{topic}"}, unprobed: true},
+	{name: "new topic that is no name", set: []string{"b", "{own}new+10"}, unprobed: true},
+
 	{name: "region of the client", set: []string{"i", props("MSG_REGION", "mine", "TRACE_ON", "false", "CLUSTER", "mine")}},
 	{name: "receipt of the client", set: []string{"i", props("POP_CK", "0 1 2 3")}},
 	{name: "value without a name", set: []string{"i", props() + "\x01v\x02"}},
@@ -143,6 +154,42 @@ var batchRows = []row{
 func negativeBody(item string) string {
 	const at = 16
 	return item[:at] + "\xff\xff\xff\xff" + item[at+4:]
+}
+
+// attributeRows make topics of all kinds, and of some that there are not.
+var attributeRows = []row{
+	{name: "whole batches", set: []string{"attributes", "+queue.type=BatchCQ"}},
+	{name: "simple queues", set: []string{"attributes", "+queue.type=SimpleCQ"}},
+	{name: "other queues", set: []string{"attributes", "+queue.type=RocksDBCQ"}},
+	{name: "compacted", set: []string{"attributes", "+cleanup.policy=COMPACTION"}},
+	{name: "lite", set: []string{"attributes", "+message.type=LITE,+lite.topic.expiration=30"}},
+	{name: "lite for ever", set: []string{"attributes", "+message.type=LITE,+lite.topic.expiration=-1"}},
+	{name: "lite too short", set: []string{"attributes", "+message.type=LITE,+lite.topic.expiration=-2"}},
+	{name: "priority", set: []string{"attributes", "+message.type=PRIORITY"}},
+	{name: "mixed", set: []string{"attributes", "+message.type=MIXED"}},
+	{name: "kept for a time", set: []string{"attributes", "+reserve.time=3600000"}},
+	{name: "kept for no time", set: []string{"attributes", "+reserve.time=x"}},
+	{name: "unknown attribute", set: []string{"attributes", "+colour=red"}},
+	{name: "attribute without a sign", set: []string{"attributes", "message.type=FIFO"}},
+	{name: "attribute taken away", set: []string{"attributes", "-message.type"}},
+	{name: "attribute twice", set: []string{"attributes", "+message.type=FIFO,+message.type=DELAY"}},
+	{name: "attributes of commas", set: []string{"attributes", ",,"}},
+	{name: "attribute of a sign", set: []string{"attributes", "+"}},
+	{name: "attribute of an equals sign", set: []string{"attributes", "="}},
+	{name: "static", set: []string{"lo", "true"}},
+}
+
+// groupAttributes make groups with attributes.
+var groupAttributes = []row{
+	{name: "bound to a lite topic", body: new(`{"groupName":"{group}","attributes":{"+lite.bind.topic":"{own}t"}}`)},
+	{name: "shared lite", body: new(`{"groupName":"{group}","attributes":{"+lite.sub.model":"Shared","+lite.sub.client.quota":"100"}}`)},
+	{name: "odd lite", body: new(`{"groupName":"{group}","attributes":{"+lite.sub.model":"shared"}}`)},
+	{name: "priority factor", body: new(`{"groupName":"{group}","attributes":{"+priority.factor":"100"}}`)},
+	{name: "priority factor above", body: new(`{"groupName":"{group}","attributes":{"+priority.factor":"101"}}`)},
+	{name: "unknown attribute", body: new(`{"groupName":"{group}","attributes":{"+colour":"red"}}`)},
+	{name: "attribute without a sign", body: new(`{"groupName":"{group}","attributes":{"priority.factor":"1"}}`)},
+	{name: "attributes of nothing", body: new(`{"groupName":"{group}","attributes":{"":""}}`)},
+	{name: "attributes are none", body: new(`{"groupName":"{group}","attributes":null}`)},
 }
 
 // pullsOfAllKinds are three messages, and topics and groups that cannot be read.

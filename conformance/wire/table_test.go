@@ -79,7 +79,7 @@ var everyRule = []*rule{
 }
 
 // unordered are tables and sets of an answer's body under names that rows make.
-const unordered = `(table|Table|topicList|lockOKMQSet|brokerAddrs|Assignments)$`
+const unordered = `(table|Table|attributes|topicList|lockOKMQSet|brokerAddrs|Assignments)$`
 
 var long, huge = "{own}" + strings.Repeat("x", 300), "{own}" + strings.Repeat("x", 40_000)
 
