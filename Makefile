@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shortcuts for the hand. What each part does stands in bin/test, and `sh bin/test` is what decides.
-.PHONY: all unit race fuzz conformance compatibility crash bench bench-send bench-vs-java bench-store bench-start lint
+.PHONY: all unit race fuzz conformance compatibility crash backlog bench bench-send bench-vs-java bench-store bench-start lint
 FUZZTIME ?= 10m
 LINT_VERSION = v2.15.0
 LINT = build/tools/$(LINT_VERSION)/golangci-lint
@@ -20,6 +20,10 @@ fuzz:
 
 bench:
 	go test -run NONE -bench . -benchmem ./...
+
+# A million messages, drained by consumers that join and leave; TARGET=java for the original.
+backlog:
+	go test -count=1 -v -timeout 30m -run '^TestBacklog$$' ./conformance/suite -backlog 1000000
 
 # What a send costs the Broker, as a multiple of what it costs the least that a broker can do.
 bench-send:
