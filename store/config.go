@@ -214,7 +214,7 @@ func DefaultConfig() Config {
 		TimerMaxDelaySec:                  3600 * 24 * 3,
 		TimerRollWindowSlot:               3600 * 24 * 2,
 		TimerLogFileSize:                  100 << 20,
-		QueueTailMaxUnits:                 1 << 18,
+		QueueTailMaxUnits:                 1 << 19,
 		MaxOpenQueueFiles:                 4096,
 		CommitLogWritePath:                "mmap",
 		CommitLogAllocateStep:             16 << 20,

@@ -22,6 +22,10 @@ import (
 // second it writes 1,000 in one run, with one system call a queue.
 const gatherTime = 20 * time.Millisecond
 
+// gatherMost is how long it goes on when there are more queues with new units
+// than descriptors: to write one unit costs then as much as to write several.
+const gatherMost = 5 * time.Second
+
 // dispatchRunUnits bounds one write to a queue file.
 const dispatchRunUnits = 4096
 
@@ -32,6 +36,7 @@ type dispatcher struct {
 	done    atomic.Int64 // the log is in queue files and index up to here
 	doneMs  int64        // under mu: store time of the last record before done
 	keys    freshKeys    // under mu: taken from the appenders
+	room    tailRoom
 
 	listed    listing // under mu
 	forgotten int64   // under mu: how often the queue list was made void
@@ -61,13 +66,7 @@ func (s *Store) runDispatcher(ctx context.Context) error {
 			return s.dispatchAll()
 		case <-s.urgent:
 		case <-s.kick:
-			gather := s.deps.Clock.NewTimer(gatherTime)
-			select {
-			case <-gather.Chan():
-			case <-s.urgent:
-			case <-ctx.Done():
-			}
-			gather.Stop()
+			s.gather(ctx)
 		}
 		s.kicked.Store(false)
 		if err := s.dispatchAll(); err != nil {
@@ -78,6 +77,33 @@ func (s *Store) runDispatcher(ctx context.Context) error {
 			s.kickDispatcher()
 		}
 	}
+}
+
+// gather waits until there is enough to write, or no time to wait.
+func (s *Store) gather(ctx context.Context) {
+	since := s.deps.Clock.Now()
+	for {
+		timer := s.deps.Clock.NewTimer(gatherTime)
+		select {
+		case <-timer.Chan():
+		case <-s.urgent:
+			timer.Stop()
+			return
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+		if s.deps.Clock.Since(since) >= gatherMost || !s.spreadThin() {
+			return
+		}
+	}
+}
+
+// spreadThin says that more queues have new units than can have descriptors.
+func (s *Store) spreadThin() bool {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return len(s.dirty) > s.config().MaxOpenQueueFiles
 }
 
 // sleep waits on the store's clock; false when ctx ended first.
@@ -132,21 +158,24 @@ func (s *Store) takeDirty() {
 }
 
 // flushTails writes the tails of the queues taken; after an error the rest
-// stays taken.
+// stays taken. Appenders that wait for room go on as soon as there is some.
 func (s *Store) flushTails() error {
 	d := &s.dispatch
 	if d.scratch == nil {
 		d.scratch = make([]byte, dispatchRunUnits*unitBytes)
 	}
+	d.room.begin()
+	defer d.room.end()
 	for len(d.taken) > 0 {
 		last := len(d.taken) - 1
 		n, err := d.taken[last].flushTail(d.scratch)
-		s.pending.Add(-n)
+		left := s.pending.Add(-n)
 		if err != nil {
 			return err
 		}
 		d.taken[last] = nil
 		d.taken = d.taken[:last]
+		d.room.made(left, s.config().QueueTailMaxUnits)
 	}
 	return nil
 }
@@ -208,8 +237,12 @@ func walkSegment(seg *segment, from, to int64, v *message.View, fn func(v *messa
 }
 
 // awaitTail is for an appender that finds queueTailMaxUnits waiting: it waits
-// for the dispatcher's turn to end and then does one itself.
+// for room while somebody writes tails, else it writes them itself.
 func (s *Store) awaitTail() error {
+	full := func() bool { return s.pending.Load() >= int64(s.config().QueueTailMaxUnits) }
+	if s.dispatch.room.wait(full) {
+		return nil
+	}
 	if err := s.dispatchAll(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNotWriteable, err)
 	}

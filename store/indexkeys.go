@@ -15,7 +15,7 @@ import (
 
 // maxFreshKeys bounds what waits for the dispatcher. Of what is beyond, the
 // dispatcher reads the records.
-const maxFreshKeys = 1 << 18
+const maxFreshKeys = 1 << 20
 
 // maxSpareKeys is how many an empty list keeps room for.
 const maxSpareKeys = 1 << 14

@@ -68,11 +68,11 @@ func TestKeysHandedOverAreThoseOfTheLog(t *testing.T) {
 func TestFreshKeysStayWithinTheirLimit(t *testing.T) {
 	var k freshKeys
 	a := &appending{recs: []appendingRecord{{keys: 1 << 10}}, hashes: make([]int32, 1<<10)}
-	for i := range int64(1000) {
+	for i := range int64(2000) {
 		k.add(100*i, 100*i+100, a)
 		require.LessOrEqual(t, len(k.hashes), maxFreshKeys)
 		require.Equal(t, len(k.hashes), len(k.recs)<<10)
 	}
-	require.False(t, k.cover(0, 100_000))
-	require.True(t, k.cover(100*(1000-int64(len(k.recs))), 100_000))
+	require.False(t, k.cover(0, 200_000))
+	require.True(t, k.cover(100*(2000-int64(len(k.recs))), 200_000))
 }

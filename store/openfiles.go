@@ -37,6 +37,13 @@ func (o *openFiles) add(q *queueFile) error {
 	return err
 }
 
+// full says that opening another file would close one.
+func (o *openFiles) full() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.ring) >= max(o.limit(), 1)
+}
+
 // visit closes the file under the hand, or passes it.
 func (o *openFiles) visit() error {
 	if o.hand >= len(o.ring) {
@@ -80,4 +87,17 @@ func (f *queueFiles) with(q *queueFile, flag vfs.Flag, fn func(file vfs.File) er
 			return err
 		}
 	}
+}
+
+// writeAt writes to a file of the queue. When all descriptors are taken it leaves
+// them to those that have them: with many queues each would be closed again
+// before its next use.
+func (f *queueFiles) writeAt(q *queueFile, p []byte, pos int64) error {
+	if q.file.Load() == nil && f.opened != nil && f.opened.full() {
+		return f.fs.WriteFileAt(f.nameOf(q.base), p, pos)
+	}
+	return f.with(q, vfs.Create, func(file vfs.File) error {
+		_, err := file.WriteAt(p, pos)
+		return err
+	})
 }

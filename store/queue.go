@@ -92,7 +92,11 @@ func (q *queue) push(u unit) {
 	c := q.last
 	if c == nil || q.next == c.base+int64(len(c.units)) {
 		n := firstChunkUnits
-		if c != nil {
+		switch {
+		case c == nil:
+		case q.head.Load() == c: // the dispatcher keeps up
+			n = max(len(c.units)/2, firstChunkUnits)
+		default:
 			n = min(2*len(c.units), maxChunkUnits)
 		}
 		grown := &chunk{base: q.next, units: make([]unit, n)}

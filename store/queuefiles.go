@@ -227,11 +227,7 @@ func (f *queueFiles) write(offset int64, units []unit, scratch []byte) error {
 			}
 			u.put(scratch[i*unitBytes:])
 		}
-		err = f.with(q, vfs.Create, func(file vfs.File) error {
-			_, err := file.WriteAt(scratch[:n*unitBytes], at-q.base)
-			return err
-		})
-		if err != nil {
+		if err := f.writeAt(q, scratch[:n*unitBytes], at-q.base); err != nil {
 			return err
 		}
 		q.dirty = true

@@ -27,6 +27,7 @@ func topicName(topic int) string { return fmt.Sprintf("topic%03d", topic) }
 
 // manyQueues is a store with more queues than one goroutine opens, closed.
 func manyQueues(t *testing.T, fsys vfs.FS, cfg Config) {
+	cfg.MaxOpenQueueFiles = 8
 	s := newStore(t, fsys, cfg)
 	for topic := range manyTopics {
 		for _, body := range manyBodies(topic) {

@@ -47,6 +47,10 @@ func (l *Log) Open(name string, flag Flag) (File, error) {
 	return &logFile{File: f, l: l, name: name}, nil
 }
 
+func (l *Log) WriteFileAt(name string, p []byte, off int64) error {
+	return writeFileAt(l, name, p, off)
+}
+
 func (l *Log) Remove(name string) error {
 	l.record("remove %s", name)
 	return l.FS.Remove(name)

@@ -143,6 +143,10 @@ func apply(files map[string]*memNode, dirs map[string]bool, op memOp) {
 	}
 }
 
+func (m *Mem) WriteFileAt(name string, p []byte, off int64) error {
+	return writeFileAt(m, name, p, off)
+}
+
 func (m *Mem) Remove(name string) error {
 	if err := m.may(Op{Kind: "remove", Name: name}); err != nil {
 		return err

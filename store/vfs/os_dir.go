@@ -2,12 +2,13 @@
 
 //go:build unix
 
-// Directories of the real disk.
+// Directories of the real disk, and files that are opened for a moment.
 
 package vfs
 
 import (
 	"errors"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -23,18 +24,18 @@ type osDir struct {
 }
 
 func openDir(at int, name, full string) (Dir, error) {
-	fd, err := openAt(at, name, full, unix.O_DIRECTORY)
+	fd, err := openAt(at, name, full, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return nil, err
 	}
 	return &osDir{os.NewFile(uintptr(fd), full), fd}, nil
 }
 
-// openAt opens a file to read it. The descriptor is a bare one: os.Open would
+// openAt opens a file for a moment. The descriptor is a bare one: os.Open would
 // tell the runtime's poller of it, which costs as much as reading it.
 func openAt(at int, name, full string, flags int) (fd int, err error) {
 	err = again(func() error {
-		fd, err = unix.Openat(at, name, unix.O_RDONLY|unix.O_CLOEXEC|flags, 0)
+		fd, err = unix.Openat(at, name, unix.O_CLOEXEC|flags, 0)
 		return err
 	})
 	if err != nil {
@@ -69,7 +70,7 @@ func (d *osDir) full(name string) string { return d.f.Name() + "/" + name }
 func (d *osDir) OpenDir(name string) (Dir, error) { return openDir(d.fd, name, d.full(name)) }
 
 func (d *osDir) Head(name string, p []byte) (h Head, err error) {
-	fd, err := openAt(d.fd, name, d.full(name), 0)
+	fd, err := openAt(d.fd, name, d.full(name), unix.O_RDONLY)
 	if err != nil {
 		return h, err
 	}
@@ -98,3 +99,28 @@ func (d *osDir) Head(name string, p []byte) (h Head, err error) {
 }
 
 func (d *osDir) Close() error { return d.f.Close() }
+
+func (osFS) WriteFileAt(name string, p []byte, off int64) error {
+	fd, err := openAt(unix.AT_FDCWD, name, name, unix.O_RDWR)
+	if err != nil {
+		return err
+	}
+	for len(p) > 0 && err == nil {
+		n := 0
+		err = again(func() (err error) {
+			n, err = unix.Pwrite(fd, p, off)
+			return err
+		})
+		if n == 0 && err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+		p, off = p[max(n, 0):], off+int64(max(n, 0))
+	}
+	if cerr := unix.Close(fd); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return &os.PathError{Op: "write", Path: name, Err: err}
+	}
+	return nil
+}

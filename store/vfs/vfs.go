@@ -52,6 +52,8 @@ func (u Usage) UsedRatio() float64 {
 // disk is syscall.ENOSPC, both through errors.Is.
 type FS interface {
 	Open(name string, flag Flag) (File, error)
+	// WriteFileAt is Open with ReadWrite, WriteAt and Close in one, which costs less.
+	WriteFileAt(name string, p []byte, off int64) error
 	Remove(name string) error
 	Rename(from, to string) error
 	// CopyMode gives the file to the permissions of the file from.
@@ -117,6 +119,16 @@ func ReadFile(fsys FS, name string) ([]byte, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// writeFileAt is WriteFileAt by its parts.
+func writeFileAt(fsys FS, name string, p []byte, off int64) error {
+	f, err := fsys.Open(name, ReadWrite)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(p, off)
+	return errors.Join(err, f.Close())
 }
 
 // WriteFile replaces the contents of a file in place and syncs it.

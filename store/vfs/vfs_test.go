@@ -67,6 +67,22 @@ func TestFiles(t *testing.T) {
 	})
 }
 
+func TestWriteFileAt(t *testing.T) {
+	eachFS(t, func(t *testing.T, f FS, dir string) {
+		require.ErrorIs(t, f.WriteFileAt(dir+"/a", []byte("x"), 0), fs.ErrNotExist)
+		require.NoError(t, WriteFile(f, dir+"/a", []byte("hello")))
+		require.NoError(t, f.WriteFileAt(dir+"/a", []byte("ipp"), 1))
+		require.NoError(t, f.WriteFileAt(dir+"/a", []byte("!"), 6))
+		b, err := ReadFile(f, dir+"/a")
+		require.NoError(t, err)
+		require.Equal(t, "hippo\x00!", string(b))
+		if l, ok := f.(*Log); ok {
+			ops := l.Ops()
+			require.Equal(t, "write "+dir+"/a 6+1", ops[len(ops)-1])
+		}
+	})
+}
+
 func TestOpenDir(t *testing.T) {
 	eachFS(t, func(t *testing.T, f FS, dir string) {
 		_, err := f.OpenDir(dir + "/sub")
