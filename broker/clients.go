@@ -141,6 +141,9 @@ func checkHeartbeat(beat *protocol.Heartbeat) error {
 		return protocol.Errorf(protocol.InvalidParameter, "a heartbeat with %d groups and %d subscriptions is too large", groups, subscriptions)
 	}
 	for _, name := range names {
+		if name == "" {
+			return protocol.Errorf(protocol.SystemError, "the heartbeat has no clientID, or a groupName or a topic in it is missing")
+		}
 		if len(name) > maxSessionNameBytes {
 			return protocol.Errorf(protocol.InvalidParameter, "the heartbeat has a name of %d bytes, at most %d are allowed", len(name), maxSessionNameBytes)
 		}

@@ -35,7 +35,7 @@ func TestAHeartbeatCreatesGroupAndRetryTopic(t *testing.T) {
 func TestNamesThatAreNotAllowedCreateNothing(t *testing.T) {
 	b := newBareBroker(t, nil)
 	topics, before := b.topics.All()
-	for _, name := range []string{"../x", "a/b", `a\\b`, ".", "..", "", strings.Repeat("g", 121), "a b", "ü"} {
+	for _, name := range []string{"../x", "a/b", `a\\b`, ".", "..", strings.Repeat("g", 121), "a b", "ü"} {
 		b.mustAsk(protocol.HeartBeat, "", heartbeatBody("cid1", name, 0, false, "T1"))
 		_, ok := b.findGroup(name)
 		require.False(t, ok, name)
@@ -45,6 +45,9 @@ func TestNamesThatAreNotAllowedCreateNothing(t *testing.T) {
 	all, after := b.topics.All()
 	require.Equal(t, []any{topics, before}, []any{all, after})
 	require.Equal(t, protocol.InvalidParameter, b.ask(protocol.HeartBeat, "", heartbeatBody("c", strings.Repeat("g", 256), 0, false)).Code)
+	for _, body := range []string{heartbeatBody("", "G", 0, false, "T1"), heartbeatBody("c", "", 0, false, "T1"), heartbeatBody("c", "G", 0, false, "")} {
+		require.Equal(t, protocol.SystemError, b.ask(protocol.HeartBeat, "", body).Code)
+	}
 }
 
 func TestAutoCreationOfGroupsCanBeOff(t *testing.T) {

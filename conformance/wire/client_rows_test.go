@@ -82,7 +82,39 @@ var heartbeatRows = []row{
 	{name: "many subscriptions", body: new(manySubscriptions(10_000))},
 	{name: "no subscriptions", body: new(manySubscriptions(0))},
 	{name: "no groups", body: new(`{"clientID":"{client}","consumerDataSet":[],"producerDataSet":[]}`)},
+	{name: "no client", body: new(strings.Replace(heartbeat, `"clientID":"{client}",`, "", 1)), unprobed: true},
+	{name: "null client", body: new(strings.Replace(heartbeat, `"{client}"`, "null", 1)), unprobed: true},
+	{name: "empty client", body: new(strings.Replace(heartbeat, `"{client}"`, `""`, 1))},
+	{name: "long client", body: new(strings.Replace(heartbeat, `"{client}"`, `"{client}`+strings.Repeat("c", 5000)+`"`, 1))},
+	{name: "client of control characters", body: new(strings.Replace(heartbeat, `"{client}"`, `"{client}\u0000\n\u0001"`, 1))},
+	{name: "unknown model", body: new(strings.Replace(heartbeat, "CLUSTERING", "SHARED", 1))},
+	{name: "unknown type", body: new(strings.Replace(heartbeat, "CONSUME_PASSIVELY", "CONSUME_NEVER", 1))},
+	{name: "no model", body: new(strings.Replace(heartbeat, `"messageModel":"CLUSTERING",`, "", 1))},
+	{name: "no topic", body: new(strings.Replace(heartbeat, `"topic":"{topic}"`, `"topic":null`, 1))},
+	{name: "empty topic", body: new(strings.Replace(heartbeat, `"topic":"{topic}"`, `"topic":""`, 1))},
+	{name: "empty group", body: new(strings.ReplaceAll(heartbeat, `"{group}"`, `""`))},
+	{name: "no such topic", body: new(strings.Replace(heartbeat, `"topic":"{topic}"`, `"topic":"{own}none"`, 1))},
+	{name: "odd topic", body: new(strings.Replace(heartbeat, `"topic":"{topic}"`, `"topic":"../a"`, 1))},
+	{name: "null subscriptions", body: new(strings.Replace(manySubscriptions(0), "[]", "null", 1))},
+	{name: "groups that are none", body: new(`{"clientID":"{client}","consumerDataSet":[null],"producerDataSet":[null]}`)},
+	{name: "broken expression", body: new(strings.Replace(heartbeat, `"expressionType":"TAG","subString":"A"`, `"expressionType":"SQL92","subString":"a >"`, 1))},
+	{name: "unknown expression type", body: new(strings.Replace(heartbeat, `"expressionType":"TAG"`, `"expressionType":"XPATH"`, 1))},
 	{name: "the same group twice", body: new(strings.Replace(manySubscriptions(1), `"producerDataSet":[]`, `"producerDataSet":[{"groupName":"{group}"},{"groupName":"{group}"}]`, 1))},
+}
+
+func checked(expressionType, expression string) *string {
+	return new(`{"clientId":"{client}","group":"{group}","subscriptionData":{"classFilterMode":false,"codeSet":[],"expressionType":` + expressionType +
+		`,"subString":` + expression + `,"subVersion":1,"tagsSet":[],"topic":"{topic}"}}`)
+}
+
+var checkedRows = []row{
+	{name: "an expression", body: checked(`"SQL92"`, `"a > 1 and b is null"`)},
+	{name: "broken expression", body: checked(`"SQL92"`, `"a >"`)},
+	{name: "empty expression", body: checked(`"SQL92"`, `""`)},
+	{name: "no type", body: checked("null", `"A"`)},
+	{name: "empty type", body: checked(`""`, `"A"`)},
+	{name: "unknown type", body: checked(`"XPATH"`, `"A"`)},
+	{name: "no subscription", body: new(`{"clientId":"{client}","group":"{group}","subscriptionData":null}`)},
 }
 
 var members = probe{to: toBroker, code: protocol.GetConsumerListByGroup, fields: []string{"consumerGroup", "{group}"}}
@@ -91,6 +123,11 @@ var clientRows = []*family{
 	{
 		code: protocol.HeartBeat, to: toBroker, prepare: createTopic, each: func(_ *pair, n *names) { n.renew("group", "client") },
 		body: heartbeat, after: []probe{members}, rows: heartbeatRows,
+		allow: []*rule{
+			{rows: `^(no|null|empty) (client|topic|group)$|^groups that are none$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.SystemError},
+			{rows: `^long client$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.InvalidParameter},
+			{rows: `^null subscriptions$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.Success},
+		},
 	},
 	{
 		code: protocol.UnregisterClient, to: toBroker, prepare: oneConsumer, each: beat, after: []probe{members},
@@ -99,8 +136,9 @@ var clientRows = []*family{
 	},
 	{code: protocol.GetConsumerListByGroup, to: toBroker, prepare: oneConsumer, params: []param{text("consumerGroup", "{group}")}},
 	{
-		code: protocol.CheckClientConfig, to: toBroker, prepare: topicAndGroup,
-		body: `{"clientId":"{client}","group":"{group}","namespace":"","subscriptionData":{"classFilterMode":false,"codeSet":[],"expressionType":"TAG","subString":"*","subVersion":1,"tagsSet":[],"topic":"{topic}"}}`,
+		code: protocol.CheckClientConfig, to: toBroker, prepare: topicAndGroup, rows: checkedRows,
+		allow: []*rule{{rows: `^(broken|empty) expression$|^unknown type$`, Allowance: Allowance{SameShape, "filter-errors", `^remark$`}}},
+		body:  `{"clientId":"{client}","group":"{group}","namespace":"","subscriptionData":{"classFilterMode":false,"codeSet":[],"expressionType":"TAG","subString":"*","subVersion":1,"tagsSet":[],"topic":"{topic}"}}`,
 	},
 	{code: protocol.LockBatchMQ, to: toBroker, prepare: createTopic, each: heldByARival, body: lockBody, rows: lockRows},
 	{

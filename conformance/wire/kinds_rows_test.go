@@ -201,6 +201,9 @@ func pullsOfAllKinds(p *pair, n *names) {
 	p.must(toBroker, protocol.UpdateAndCreateSubscriptionGroup, n, `{"groupName":"{idle}","consumeEnable":false}`)
 	n.renew("shy")
 	p.must(toBroker, protocol.UpdateAndCreateSubscriptionGroup, n, `{"groupName":"{shy}","consumeBroadcastEnable":false}`)
+	n.renew("barred")
+	p.must(toBroker, protocol.UpdateAndCreateSubscriptionGroup, n, `{"groupName":"{barred}"}`)
+	p.must(toBroker, protocol.UpdateAndGetGroupForbidden, n, "", "group", "{barred}", "topic", "{topic}", "readable", "false")
 }
 
 var pullKinds = []row{
@@ -208,6 +211,7 @@ var pullKinds = []row{
 	{name: "closed", set: []string{"topic", "{closed}"}},
 	{name: "idle group", set: []string{"consumerGroup", "{idle}"}},
 	{name: "group without broadcasts", set: []string{"consumerGroup", "{shy}"}},
+	{name: "group that is barred", set: []string{"consumerGroup", "{barred}"}},
 	{name: "light queue", set: []string{"topic", "%LMQ%{own}none"}},
 	{name: "retry topic of nobody", set: []string{"topic", "%RETRY%{own}nobody"}},
 	{name: "flags of all kinds", set: []string{"sysFlag", "28"}},
@@ -217,7 +221,7 @@ var pullKinds = []row{
 	{name: "other tags", set: []string{"subscription", "B||C"}},
 	{name: "tags of bars", set: []string{"subscription", "||"}},
 	{name: "tag of blanks", set: []string{"subscription", " || "}},
-	{name: "expression that is off", set: []string{"subscription", "a > 1", "expressionType", "SQL92"}},
+	{name: "an expression", set: []string{"subscription", "a > 1", "expressionType", "SQL92"}},
 	{name: "broken expression", set: []string{"subscription", "a >", "expressionType", "SQL92"}},
 	{name: "none of the messages", set: []string{"maxMsgNums", "0", "maxMsgBytes", "0"}},
 	{name: "logical topic", set: []string{"lo", "true"}},
