@@ -92,6 +92,9 @@ func (b *Broker) putTopics(ctx context.Context, c *remoting.Call, cfgs []*protoc
 	if err := b.topics.PutAll(changed); err != nil {
 		return err
 	}
+	for _, topic := range changed {
+		b.warnOfKind(topic)
+	}
 	if len(changed) > 0 {
 		b.announceTopics(ctx)
 	}

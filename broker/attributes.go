@@ -27,11 +27,15 @@ type attribute struct {
 
 const mixedMessageType = "MIXED"
 
-const messageTypeAttribute = "message.type"
+const (
+	messageTypeAttribute   = "message.type"
+	queueTypeAttribute     = "queue.type"
+	cleanupPolicyAttribute = "cleanup.policy"
+)
 
 var topicAttributes = map[string]attribute{
-	"queue.type":            {fixed: true, values: []string{"SimpleCQ", "BatchCQ"}},
-	"cleanup.policy":        {fixed: true, values: []string{"DELETE", "COMPACTION"}},
+	queueTypeAttribute:      {fixed: true, values: []string{"SimpleCQ", batchQueueType}},
+	cleanupPolicyAttribute:  {fixed: true, values: []string{"DELETE", compactionPolicy}},
 	messageTypeAttribute:    {values: []string{"UNSPECIFIED", mixedMessageType, "TRANSACTION", "PRIORITY", "FIFO", "DELAY", "LITE", "NORMAL"}},
 	"reserve.time":          {number: true, low: -1, top: math.MaxInt64},
 	"lite.topic.expiration": {number: true, low: -1, top: 43_200}, // minutes: a month

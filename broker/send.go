@@ -24,10 +24,7 @@ import (
 	"rocketd/store"
 )
 
-const (
-	startAcceptForm = "2006-01-02 15:04:05,000"
-	batchQueueType  = "BatchCQ"
-)
+const startAcceptForm = "2006-01-02 15:04:05,000"
 
 // send stores one message or a batch. It runs on the connection's reader, so
 // whatever may block is detached, and the call is parked while it waits for the disk.
@@ -164,7 +161,7 @@ func (b *Broker) sendTo(c *remoting.Call, cfg *Config, h *protocol.SendHeader, t
 	if err != nil {
 		return nil, err
 	}
-	if topic.Attributes["queue.type"] == batchQueueType {
+	if topic.Attributes[queueTypeAttribute] == batchQueueType {
 		return nil, protocol.Errorf(protocol.MessageIllegal, "topic[%s] keeps batches whole (queue.type=%s), which is not supported", h.Topic, batchQueueType)
 	}
 	if h.Batch {
@@ -196,7 +193,7 @@ func (b *Broker) sendOne(c *remoting.Call, cfg *Config, h *protocol.SendHeader, 
 	if topic.TopicFilterType == protocol.MultiTag {
 		m.SysFlag |= message.FlagMultiTags
 	}
-	if topic.Attributes["cleanup.policy"] == "COMPACTION" && strings.TrimSpace(p.keys) == "" {
+	if topic.Attributes[cleanupPolicyAttribute] == compactionPolicy && strings.TrimSpace(p.keys) == "" {
 		return nil, protocol.Errorf(protocol.MessageIllegal, "Required message key is missing")
 	}
 	if len(m.Body) == 0 || m.SysFlag&message.FlagInnerBatch != 0 || p.innerNum {

@@ -14,7 +14,21 @@ import (
 	"rocketd/protocol/message"
 )
 
-const liteQueuePrefix = "%LMQ%$"
+const (
+	liteQueuePrefix  = "%LMQ%$"
+	batchQueueType   = "BatchCQ"
+	compactionPolicy = "COMPACTION"
+)
+
+// warnOfKind tells the operator of a topic that will not be what its attributes say.
+func (b *Broker) warnOfKind(topic *protocol.TopicConfig) {
+	switch {
+	case topic.Attributes[queueTypeAttribute] == batchQueueType:
+		b.log.Warn().Str("topic", topic.TopicName).Msg("whole batches are not kept: sends to this topic are refused")
+	case topic.Attributes[cleanupPolicyAttribute] == compactionPolicy:
+		b.log.Warn().Str("topic", topic.TopicName).Msg("nothing is compacted: all messages of this topic stay until their log file expires (fileReservedTime), then all go")
+	}
+}
 
 // ofKind is false for every property of an ordinary message.
 func (p *sendProps) ofKind() bool { return p.priority != "" || p.liteTopic != "" }

@@ -124,7 +124,17 @@ var sendRows = []*family{
 		},
 		params: []param{place("offset", "{offset}"), text("group", "{group}"), int32s("delayLevel", "0"), text("originMsgId", "{msgId}"), text("originTopic", "{topic}"),
 			boolean("unitMode", "false"), int32s("maxReconsumeTimes", "16")},
+		rows: backRows,
 	},
+}
+
+var backRows = []row{
+	{name: "another topic", set: []string{"originTopic", "{own}none"}},
+	{name: "another message", set: []string{"originMsgId", "x"}},
+	{name: "group of nobody", set: []string{"group", "{own}nobody"}},
+	{name: "dead at once", set: []string{"maxReconsumeTimes", "0"}},
+	{name: "dead by its level", set: []string{"delayLevel", "-1"}},
+	{name: "fields of 5.x", set: []string{"bname", "broker-b", "lo", "true", "ns", "n"}},
 }
 
 // twoInABatch is the body of a batch: two messages, one with a property.
@@ -162,9 +172,19 @@ var pullRows = []*family{
 		rows:  []row{{name: "inside a message", set: []string{"offset", "{inside}"}}},
 		allow: []*rule{propertyOrder, {rows: `^inside`, Allowance: Allowance{Differs, "view-inside", ""}, ours: protocol.SystemError}}},
 	{code: protocol.SearchOffsetByTimestamp, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), int32s("queueId", "0"),
-		int64s("timestamp", "1700000000000"), text("boundaryType", "LOWER")}},
-	{code: protocol.GetMaxOffset, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), int32s("queueId", "0"), boolean("committed", "true")}},
-	{code: protocol.GetMinOffset, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), int32s("queueId", "0")}},
+		int64s("timestamp", "1700000000000"), text("boundaryType", "LOWER")}, rows: queueRows},
+	{code: protocol.GetMaxOffset, to: toBroker, prepare: threeMessages, rows: queueRows, params: []param{text("topic", "{topic}"), int32s("queueId", "0"), boolean("committed", "true")}},
+	{code: protocol.GetMinOffset, to: toBroker, prepare: threeMessages, rows: queueRows, params: []param{text("topic", "{topic}"), int32s("queueId", "0")}},
+}
+
+// queueRows are about a queue of another kind.
+var queueRows = []row{
+	{name: "light queue", set: []string{"topic", "%LMQ%{own}none"}},
+	{name: "topic of nobody", set: []string{"topic", "{own}none"}},
+	{name: "queue of none", set: []string{"queueId", "7"}},
+	{name: "logical topic", set: []string{"lo", "true"}},
+	{name: "physical topic", set: []string{"lo", "false"}},
+	{name: "another broker", set: []string{"bname", "broker-b", "ns", "n", "nsd", "true"}},
 }
 
 var committed = probe{to: toBroker, code: protocol.QueryConsumerOffset, fields: []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0"}}
