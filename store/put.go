@@ -273,6 +273,7 @@ func (s *Store) appendLocked(a *appending, q *queue) error {
 	}
 	l.lastStoreMs, l.parsed = now, end
 	l.appended.Store(end) // before the queue's end: who sees the unit must see its bytes
+	s.noteAppended(end)
 	if queued > 0 {
 		q.publish()
 		s.markDirty(q, queued)

@@ -115,6 +115,9 @@ type Store struct {
 	flushKick chan struct{}
 	waiters   flushWaiters
 
+	prepareAt   int64 // under the append lock: the preparer is woken when the log's end is there
+	prepareKick chan struct{}
+
 	puts struct{ count, bytes atomic.Int64 }
 	gets struct{ found, miss, messages atomic.Int64 }
 
@@ -156,6 +159,8 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		kick:      make(chan struct{}, 1),
 		urgent:    make(chan struct{}, 1),
 		flushKick: make(chan struct{}, 1),
+
+		prepareKick: make(chan struct{}, 1),
 	}
 	s.queues = newQueueTable(deps.FS, path.Join(root, "consumequeue"), queueFileSize, func() int { return s.config().MaxOpenQueueFiles })
 	s.queues.extDir, s.queues.extFileSize = path.Join(root, "consumequeue_ext"), cfg.ConsumeQueueExtFileSize
@@ -205,6 +210,7 @@ func (s *Store) release() {
 func (s *Store) Run(ctx context.Context) error {
 	g := run.NewGroup(ctx)
 	g.Go(0, "store.housekeeper", s.keepHouse)
+	g.Go(0, "store.preparer", s.runPreparer)
 	g.Go(1, "store.dispatcher", s.runDispatcher)
 	g.Go(2, "store.flusher", s.runFlusher)
 	return g.Wait()
