@@ -82,6 +82,11 @@ func TestReplyReachesTheProducer(t *testing.T) {
 	correlation, _ := message.Property(properties, "CORRELATION_ID")
 	require.Equal(t, "7", correlation)
 	require.Equal(t, "the reply", string(b.stored(answer).Body), "storeReplyMessageEnable")
+	answer = b.ask(protocol.SendReplyMessage, sendFields(topic, "sysFlag=453 properties="+props("REPLY_TO_CLIENT=requester")), "packed") // 0x1C5
+	require.Equal(t, message.FlagCompressed|message.CompressLZ4, b.stored(answer).SysFlag, "nothing that makes it half a transaction or a batch")
+	answer = b.ask(protocol.SendReplyMessage, sendFields(topic, "properties="+props("REPLY_TO_CLIENT=gone INNER_NUM=2")), "numbered")
+	_, kept := answer.Field("msgId")
+	require.False(t, kept, "a reply that is neither pushed nor stored")
 
 	b.requireAnswers([]question{
 		{"nobody", protocol.SendReplyMessage, sendFields(topic, "properties="+props("REPLY_TO_CLIENT=gone")), "x", 1, "push reply message fail, channel of <gone> not found."},

@@ -42,6 +42,9 @@ func (b *Broker) sendReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 	if cfg.StoreReplyMessageEnable {
 		if err := b.storeReply(c, h, queueID, result); err != nil {
 			b.log.Warn().Err(err).Str("topic", h.Topic).Msg("reply could not be stored") // the producer may have it all the same
+			if pushed != nil {
+				result = nil
+			}
 		}
 	}
 	return result, pushed
@@ -82,8 +85,12 @@ func (b *Broker) pushReply(ctx context.Context, c *remoting.Call, h *protocol.Se
 }
 
 func (b *Broker) storeReply(c *remoting.Call, h *protocol.SendHeader, queueID int32, result *protocol.SendResult) error {
+	if p := readProps(h.Properties); p.innerNum {
+		return b.illegal()
+	}
+	const packing = message.FlagCompressed | message.CompressMask // what else there may be would make it another kind of record
 	receipt, err := b.store.Put(&message.Message{
-		Topic: h.Topic, QueueID: queueID, Flag: h.Flag, SysFlag: h.SysFlag, BornTimestampMs: h.BornTimestampMs,
+		Topic: h.Topic, QueueID: queueID, Flag: h.Flag, SysFlag: h.SysFlag & packing, BornTimestampMs: h.BornTimestampMs,
 		BornHost: bornHost(c), StoreHost: b.storeHost, ReconsumeTimes: h.ReconsumeTimes, Body: c.Request().Body, Properties: h.Properties,
 	})
 	if err != nil {

@@ -106,6 +106,7 @@ var differences = []Entry{
 	{"filter-file", "filter", Deliberate, "An entry of consumerFilter.json that cannot be read is dropped with a warning; Java drops the whole file.", "the other groups keep their filters", nil},
 	{"correction-keeps", "offsets", Deliberate, "QUERY_CORRECTION_OFFSET looks past the groups in filterGroups; Java deletes their offsets.", "a question must not change what it asks about", nil},
 	{"assignment-pull", "balance", Open, "QUERY_ASSIGNMENT always assigns in the mode PULL.", "POP is not served yet", nil},
+	{"reply-packing", "relay", Deliberate, "A stored reply keeps the flags that say how its body is compressed; Java stores it without.", "the body can be read", nil},
 	{"relay-form", "relay", Deliberate, "What a client answers to a relayed request is passed on in this server's header form; Java passes it on in the client's.", "readers look at the form of each frame", nil},
 	{"delay-dead", "delay", Deliberate, "A delayed message that can never be delivered is skipped with an error in the log; Java tries for ever.", "one message must not hold its level", nil},
 	{"pull-empty-fields", "pull", Deliberate, "A refused pull carries no extFields member where Java sends an empty one.", "clients do not look at it", nil},

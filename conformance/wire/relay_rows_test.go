@@ -4,7 +4,11 @@
 
 package wire
 
-import "rocketd/protocol"
+import (
+	"strings"
+
+	"rocketd/protocol"
+)
 
 // someOffset is a group without members that has consumed two of three messages.
 func someOffset(p *pair, n *names) {
@@ -75,6 +79,28 @@ var replyRules = []*rule{
 	{rows: `^(queueId|e|sysFlag|f|bornTimestamp|g|flag|h) (missing|empty)`, Allowance: Allowance{SameCode, "missing-field", `^(ext|remark)$`}},
 }
 
+func replyProps(list ...string) []string {
+	return []string{"i", props(append(list, "REPLY_TO_CLIENT", "{client}")...)}
+}
+
+var replyKinds = []row{
+	{name: "to nobody", set: []string{"i", props("CORRELATION_ID", "c")}},
+	{name: "of another cluster", set: replyProps("CLUSTER", "other")},
+	{name: "delayed", set: replyProps("DELAY", "1")},
+	{name: "of a transaction", set: replyProps("TRAN_MSG", "true")},
+	{name: "with a priority", set: replyProps("_SYS_MSG_PRIORITY_", "1")},
+	{name: "lite", set: replyProps("__LITE_TOPIC", "child")},
+	{name: "numbered", set: replyProps("INNER_NUM", "2")},
+	{name: "compressed, not really", set: []string{"f", "1"}},
+	{name: "inner batch", set: []string{"f", "192"}},
+	{name: "batch", set: []string{"m", "true"}},
+	{name: "to the schedule", set: []string{"b", "SCHEDULE_TOPIC_XXXX"}},
+	{name: "of a new topic", set: []string{"b", "{own}replies"}},
+	{name: "too many properties", set: []string{"i", propsOf(mostProperties + 1)}},
+	{name: "most body", body: new(strings.Repeat("b", mostBody))},
+	{name: "too much body", body: new(strings.Repeat("b", mostBody+1))},
+}
+
 // Nobody waits for these replies: the requests are judged, and the push is refused.
 var replyRows = []*family{
 	{
@@ -88,6 +114,6 @@ var replyRows = []*family{
 		code: protocol.SendReplyMessageV2, to: toBroker, prepare: topicAndGroup, body: "hello",
 		params: []param{text("a", "{group}"), text("b", "{topic}"), text("c", "TBW102"), int32s("d", "4"), queue("e", "0"), int32s("f", "0"),
 			int64s("g", "1700000000000"), int32s("h", "0"), text("i", "REPLY_TO_CLIENT\x01{client}\x02"), int32s("j", "0"), boolean("k", "false")},
-		allow: replyRules, varies: `queueOffset`,
+		rows: replyKinds, allow: replyRules, varies: `queueOffset`,
 	},
 }
