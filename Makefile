@@ -42,7 +42,7 @@ bench-store:
 
 # From a start to the first accepted send, ours and Java 5.5.0 in turns; the table goes into docs/benchmarks.md.
 bench-start:
-	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/dropcache ./conformance/startbench
+	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./conformance/startbench
 	build/startbench -bin build $(STARTBENCH)
 
 lint: $(LINT)

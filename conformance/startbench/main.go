@@ -20,14 +20,14 @@ import (
 )
 
 var (
-	bin      = flag.String("bin", "build", "folder with rocketd, mqtools and dropcache")
-	count    = flag.Int("rounds", 3, "rounds that count")
+	bin      = flag.String("bin", "build", "folder with rocketd and mqtools")
+	count    = flag.Int("rounds", 2, "rounds that count")
 	only     = flag.String("only", "", "parts to run, with commas between: log, topics; empty: both")
 	sizeMiB  = flag.Int("size", 2048, "log: MiB of message bodies")
 	freshMiB = flag.Int("fresh", 128, "log: MiB of message bodies that are sent right before the kill")
 	topics   = flag.Int("topics", 10_000, "topics: how many")
 	queues   = flag.Int("queues", 8, "topics: queues of each")
-	sends    = flag.Int("n", 200_000, "topics: messages of 1 KiB to send to all topics, and to one")
+	sends    = flag.Int("n", 150_000, "topics: messages of 1 KiB to send to all topics, and to one")
 	withJava = flag.Bool("java", true, "measure Java, too")
 	heap     = flag.String("heap", "4g", "Java's heap")
 	dir      = flag.String("dir", "", "where the directories lie, which take three times the log; empty: the system's place for temporary files")
@@ -45,9 +45,8 @@ type part struct {
 	name  string
 	title string
 	fill  func(s *side) error
-	// busy is done on a Broker that runs, before it is killed.
-	busy  func(s *side, t *table) error
-	goals map[string]string // by the name of the row
+	fresh func(s *side) error // nil, or sends right before the kill
+	goals map[string]string   // by the name of the row
 }
 
 // table is the rows of one part.
@@ -77,6 +76,13 @@ func main() {
 	}
 }
 
+var began = time.Now()
+
+// tell says how far it is, and when.
+func tell(format string, args ...any) {
+	fmt.Printf("%4.0f s  "+format+"\n", append([]any{time.Since(began).Seconds()}, args...)...)
+}
+
 func run() error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "Medians of %d rounds (least to greatest in brackets), ratio of the medians; Java with %s of heap.\n", *count, *heap)
@@ -84,7 +90,6 @@ func run() error {
 		if *only != "" && !strings.Contains(","+*only+",", ","+p.name+",") {
 			continue
 		}
-		began := time.Now()
 		home, err := os.MkdirTemp(*dir, "startbench")
 		if err != nil {
 			return err
@@ -94,7 +99,7 @@ func run() error {
 			return fmt.Errorf("%s: %w", p.name, err)
 		}
 		t.print(&text)
-		fmt.Printf("%s: %.0f s\n", p.name, time.Since(began).Seconds())
+		tell("%s: done", p.name)
 	}
 	fmt.Print(text.String())
 	if *doc == "" || *only != "" || !*withJava {
@@ -126,7 +131,7 @@ func parts() []*part {
 			fill: func(s *side) error {
 				return s.send("batch", "-w", "8", "-n", strconv.Itoa(*sizeMiB<<20/bodyBytes), "-t", oneTopic)
 			},
-			busy: func(s *side, _ *table) error {
+			fresh: func(s *side) error {
 				return s.send("batch", "-w", "8", "-n", strconv.Itoa(*freshMiB<<20/bodyBytes), "-t", oneTopic)
 			},
 			goals: map[string]string{startClosed: "<= 0.20", startKilled: "<= 1.10", stopped: "<= 1.00"},
@@ -137,7 +142,6 @@ func parts() []*part {
 			fill: func(s *side) error {
 				return s.send("send", "-s", "100", "-n", strconv.Itoa(*topics**queues), "-q", strconv.Itoa(*queues), "--topics", strconv.Itoa(*topics), "-t", manyTopics)
 			},
-			busy:  compareSends,
 			goals: map[string]string{startClosed: "<= 1.00", startKilled: "<= 1.00", startUnlisted: "<= 1.00", residentMB: "<= 150", spreadSends: ">= 0.80"},
 		},
 	}
@@ -153,6 +157,7 @@ func measure(t *table, home string) (err error) {
 	if err := errors.Join(t.part.fill(ours), ours.stop()); err != nil {
 		return err
 	}
+	tell("%s: filled", t.part.name)
 	sides := []*side{ours}
 	if *withJava {
 		java, err := convert(ours.cluster.StoreDir(), filepath.Join(home, "java"))
@@ -161,6 +166,7 @@ func measure(t *table, home string) (err error) {
 		}
 		defer func() { err = errors.Join(err, java.close()) }()
 		sides = append(sides, java)
+		tell("%s: copied and opened by Java", t.part.name)
 	}
 	for n := range *count {
 		for _, s := range sides {
@@ -168,7 +174,7 @@ func measure(t *table, home string) (err error) {
 				return fmt.Errorf("round %d: %w", n+1, err)
 			}
 		}
-		fmt.Printf("%s: round %d\n", t.part.name, n+1)
+		tell("%s: round %d", t.part.name, n+1)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ const (
 	startClosed       = "start after a clean stop, s"
 	startClosedCold   = "start after a clean stop, cold, s"
 	startKilled       = "start after kill -9, s"
+	startKilledBusy   = "start after kill -9 right after all sends, s"
 	startUnlisted     = "start without the queue list, s"
 	startUnlistedCold = "start without the queue list, cold, s"
 	stopped           = "clean stop, s"
@@ -32,7 +33,7 @@ const (
 
 // order is that of the rows in the table.
 var order = []string{
-	startClosed, startClosedCold, startKilled, startUnlisted, startUnlistedCold, stopped, residentMB, anonymousMB,
+	startClosed, startClosedCold, startKilled, startKilledBusy, startUnlisted, startUnlistedCold, stopped, residentMB, anonymousMB,
 	oneTopicRate, manyTopicsRate, spreadSends,
 }
 
@@ -56,10 +57,7 @@ func round(t *table, s *side) error {
 	}
 	t.add(s, residentMB, all)
 	t.add(s, anonymousMB, anonymous)
-	if err := errors.Join(t.part.busy(s, t), s.broker.Kill()); err != nil {
-		return err
-	}
-	if err := started(t, s, startKilled); err != nil {
+	if err := killed(t, s); err != nil {
 		return err
 	}
 	if err := ended(t, s); err != nil {
@@ -84,11 +82,24 @@ func round(t *table, s *side) error {
 	return nil
 }
 
+// killed kills the Broker that runs and starts it again. What is fresh in the log then is sent right before; without that
+// it is done twice, at rest and right after a load.
+func killed(t *table, s *side) error {
+	if t.part.fresh != nil {
+		return errors.Join(t.part.fresh(s), s.broker.Kill(), started(t, s, startKilled))
+	}
+	if err := errors.Join(s.broker.Kill(), started(t, s, startKilled)); err != nil {
+		return err
+	}
+	return errors.Join(compareSends(s, t), s.broker.Kill(), started(t, s, startKilledBusy))
+}
+
 func started(t *table, s *side, name string) error {
 	seconds, err := s.start()
 	if err == nil {
 		t.add(s, name, seconds)
 	}
+	tell("%s: %s %.2f", s.name(), name, seconds)
 	return err
 }
 
@@ -98,6 +109,7 @@ func ended(t *table, s *side) error {
 	if err == nil {
 		t.add(s, stopped, time.Since(began).Seconds())
 	}
+	tell("%s: %s %.2f", s.name(), stopped, time.Since(began).Seconds())
 	return err
 }
 

@@ -12,11 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
 	"rocketd/cmd/mqtools/bench"
 	"rocketd/conformance/target"
@@ -36,6 +36,13 @@ type side struct {
 	java    bool
 	cluster *target.Cluster
 	broker  process // nil: it does not run
+}
+
+func (s *side) name() string {
+	if s.java {
+		return "Java"
+	}
+	return "ours"
 }
 
 // newSide starts a cluster on a folder, which may have a store already.
@@ -169,27 +176,27 @@ func (s *side) memory() (all, anonymous float64, err error) {
 	return r.RSSMB, r.RSSAnonMB, nil
 }
 
-// filesPerCall is how many names one command line takes.
-const filesPerCall = 2000
-
-// dropCaches takes the contents of the store's files out of memory. What the system knows of names and inodes stays.
+// dropCaches takes the contents of the store's files out of memory; no process may map them. What the system knows of
+// names and inodes stays.
 func (s *side) dropCaches() error {
-	var files []string
-	err := filepath.WalkDir(s.cluster.StoreDir(), func(name string, e fs.DirEntry, err error) error {
-		if err == nil && e.Type().IsRegular() {
-			files = append(files, name)
-		}
-		return err
-	})
+	store, err := os.Open(s.cluster.StoreDir())
 	if err != nil {
 		return err
 	}
-	for names := range slices.Chunk(files, filesPerCall) {
-		if out, err := exec.Command(filepath.Join(*bin, "dropcache"), names...).CombinedOutput(); err != nil {
-			return fmt.Errorf("dropcache: %w: %s", err, out)
-		}
+	defer func() { _ = store.Close() }()                 // it was only read
+	if err := unix.Syncfs(int(store.Fd())); err != nil { // only clean pages go
+		return err
 	}
-	return nil
+	return filepath.WalkDir(s.cluster.StoreDir(), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || !e.Type().IsRegular() {
+			return err
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		return errors.Join(unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED), f.Close())
+	})
 }
 
 // copyStore copies a store with its holes into a home.
