@@ -146,6 +146,26 @@ func TestGroupConfig(t *testing.T) {
 	require.Error(t, fastjson.Unmarshal([]byte(`{"retryMaxTimes":"many"}`), &group))
 }
 
+// What a policy leaves out has Java's defaults, and comes back as Java prints it.
+func TestRetryPolicy(t *testing.T) {
+	for text, want := range map[string]string{
+		`{}`:              `{"type":"CUSTOMIZED"}`,
+		`{"type":null}`:   `{}`,
+		`{"type":"LINE"}`: `{}`,
+		`{"type":"EXPONENTIAL","exponentialRetryPolicy":{"initial":7}}`: `{"exponentialRetryPolicy":{"initial":7,"max":7200000,"multiplier":2},"type":"EXPONENTIAL"}`,
+		`{"customizedRetryPolicy":{"next":[]}}`:                         `{"customizedRetryPolicy":{"next":[]},"type":"CUSTOMIZED"}`,
+		`{"customizedRetryPolicy":{"next":null}}`:                       `{"customizedRetryPolicy":{},"type":"CUSTOMIZED"}`,
+		`{"customizedRetryPolicy":{}}`: `{"customizedRetryPolicy":{"next":[1000,5000,10000,30000,60000,120000,180000,240000,300000,` +
+			`360000,420000,480000,540000,600000,1200000,1800000,3600000,7200000]},"type":"CUSTOMIZED"}`,
+	} {
+		var policy RetryPolicy
+		require.NoError(t, fastjson.Unmarshal([]byte(text), &policy), text)
+		printed, err := fastjson.Marshal(&policy)
+		require.NoError(t, err)
+		require.Equal(t, want, string(printed), text)
+	}
+}
+
 func TestConnectionLanguage(t *testing.T) {
 	body := `{"connectionSet":[{"clientAddr":"10.0.0.1:5","clientId":"c","language":"GO","version":317}]}`
 	require.JSONEq(t, body, bodyRoundTrip[ProducerConnection](t, body))

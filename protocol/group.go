@@ -66,20 +66,59 @@ const (
 	RetryExponential = "EXPONENTIAL"
 )
 
+// RetryPolicy is how long to wait before each further delivery of a message. Only the Proxy goes by it: a Broker keeps it.
 type RetryPolicy struct {
 	CustomizedRetryPolicy  *CustomizedRetry  `json:"customizedRetryPolicy,omitempty"`
 	ExponentialRetryPolicy *ExponentialRetry `json:"exponentialRetryPolicy,omitempty"`
-	Type                   string            `json:"type"`
+	Type                   string            `json:"type,omitempty"` // empty where it was none of the two
+}
+
+// UnmarshalJSON reads a policy; one without a type is CUSTOMIZED.
+func (p *RetryPolicy) UnmarshalJSON(data []byte) error {
+	type plain RetryPolicy
+	read := plain{Type: RetryCustomized}
+	if err := fastjson.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	if read.Type != RetryCustomized && read.Type != RetryExponential {
+		read.Type = ""
+	}
+	*p = RetryPolicy(read)
+	return nil
 }
 
 type CustomizedRetry struct {
-	NextMs []int64 `json:"next"`
+	NextMs []int64 `json:"next,omitzero"`
+}
+
+// UnmarshalJSON reads the delays; where they are missing, they are those of the delay levels.
+func (r *CustomizedRetry) UnmarshalJSON(data []byte) error {
+	type plain CustomizedRetry
+	const second, minute, hour = 1000, 60_000, 3_600_000
+	read := plain{NextMs: []int64{1 * second, 5 * second, 10 * second, 30 * second, 1 * minute, 2 * minute, 3 * minute, 4 * minute, 5 * minute,
+		6 * minute, 7 * minute, 8 * minute, 9 * minute, 10 * minute, 20 * minute, 30 * minute, 1 * hour, 2 * hour}}
+	if err := fastjson.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	*r = CustomizedRetry(read)
+	return nil
 }
 
 type ExponentialRetry struct {
 	InitialMs  int64 `json:"initial"`
 	MaxMs      int64 `json:"max"`
 	Multiplier int64 `json:"multiplier"`
+}
+
+// UnmarshalJSON reads the figures; those that are missing have their defaults.
+func (r *ExponentialRetry) UnmarshalJSON(data []byte) error {
+	type plain ExponentialRetry
+	read := plain{InitialMs: 5000, MaxMs: 7_200_000, Multiplier: 2}
+	if err := fastjson.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	*r = ExponentialRetry(read)
+	return nil
 }
 
 type SimpleSubscription struct {

@@ -38,6 +38,11 @@ func call[Result any](addr string, cmd *protocol.Command) (*Result, []byte, erro
 	return result, answer.Body, nil
 }
 
+// Ask sends a request to the Broker, on a connection of its own.
+func (c *Cluster) Ask(cmd *protocol.Command) (*protocol.Command, error) {
+	return ask(c.Broker.Addr, cmd)
+}
+
 func ask(addr string, cmd *protocol.Command) (*protocol.Command, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()

@@ -4,7 +4,11 @@
 
 package wire
 
-import "rocketd/protocol"
+import (
+	"slices"
+
+	"rocketd/protocol"
+)
 
 var (
 	topicShown = probe{to: toBroker, code: protocol.GetTopicConfig, fields: []string{"topic", "{topic}"}}
@@ -45,7 +49,7 @@ var adminRows = []*family{
 	{
 		code: protocol.UpdateAndCreateSubscriptionGroup, to: toBroker, each: newGroupName, after: []probe{groupShown},
 		body:  `{"consumeEnable":true,"groupName":"{group}","retryMaxTimes":5}`,
-		rows:  groupAttributes,
+		rows:  slices.Concat(groupAttributes, retryPolicies),
 		allow: []*rule{{rows: `^without body$`, Allowance: Allowance{Differs, "no-body", ""}, ours: protocol.SystemError}},
 	},
 	{

@@ -192,6 +192,22 @@ var groupAttributes = []row{
 	{name: "attributes are none", body: new(`{"groupName":"{group}","attributes":null}`)},
 }
 
+// retryPolicies are for the Proxy. A Broker only keeps them.
+var retryPolicies = []row{
+	{name: "exponential", body: new(`{"groupName":"{group}","groupRetryPolicy":{"type":"EXPONENTIAL","exponentialRetryPolicy":{"initial":7000,"max":70000,"multiplier":3}}}`)},
+	{name: "exponential without figures", body: new(`{"groupName":"{group}","groupRetryPolicy":{"type":"EXPONENTIAL"}}`)},
+	{name: "exponential with one figure", body: new(`{"groupName":"{group}","groupRetryPolicy":{"exponentialRetryPolicy":{"initial":7000}}}`)},
+	{name: "exponential with odd figures", body: new(`{"groupName":"{group}","groupRetryPolicy":{"exponentialRetryPolicy":{"initial":-1,"max":0,"multiplier":0}}}`)},
+	{name: "customized", body: new(`{"groupName":"{group}","groupRetryPolicy":{"type":"CUSTOMIZED","customizedRetryPolicy":{"next":[1000,2000]}}}`)},
+	{name: "customized without figures", body: new(`{"groupName":"{group}","groupRetryPolicy":{"type":"CUSTOMIZED","customizedRetryPolicy":{}}}`)},
+	{name: "customized with none", body: new(`{"groupName":"{group}","groupRetryPolicy":{"customizedRetryPolicy":{"next":[]}}}`)},
+	{name: "customized with null", body: new(`{"groupName":"{group}","groupRetryPolicy":{"customizedRetryPolicy":{"next":null}}}`)},
+	{name: "policy without type", body: new(`{"groupName":"{group}","groupRetryPolicy":{}}`)},
+	{name: "policy of no type", body: new(`{"groupName":"{group}","groupRetryPolicy":{"type":null}}`)},
+	{name: "policy of another type", body: new(`{"groupName":"{group}","groupRetryPolicy":{"type":"LINEAR"}}`)},
+	{name: "no policy", body: new(`{"groupName":"{group}","groupRetryPolicy":null}`)},
+}
+
 // pullsOfAllKinds are three messages, and topics and groups that cannot be read.
 func pullsOfAllKinds(p *pair, n *names) {
 	threeMessages(p, n)
