@@ -91,8 +91,15 @@ func (l *commitLog) at(phyOffset int64) *segment {
 	}
 }
 
-// slice returns n bytes at a physical offset and the pinned segment they alias;
-// nil when they are not all in one file below the published end.
+// hotBytes from the end of the log are taken to be in memory.
+const hotBytes = 128 << 20
+
+// hot says whether the bytes at a physical offset need no Load before they are
+// looked at (see vfs.Mapping).
+func (l *commitLog) hot(phyOffset int64) bool { return l.appended.Load()-phyOffset <= hotBytes }
+
+// slice returns n bytes at a physical offset, in memory, and the pinned segment
+// they alias; nil when they are not all in one file below the published end.
 func (l *commitLog) slice(phyOffset int64, n int64) ([]byte, *segment) {
 	if n <= 0 || phyOffset < 0 || phyOffset+n > l.appended.Load() {
 		return nil, nil
@@ -105,6 +112,9 @@ func (l *commitLog) slice(phyOffset int64, n int64) ([]byte, *segment) {
 	if pos+n > s.size {
 		s.unpin()
 		return nil, nil
+	}
+	if !l.hot(phyOffset) {
+		s.m.Load(pos, n)
 	}
 	return s.data[pos : pos+n : pos+n], s
 }

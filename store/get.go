@@ -111,22 +111,17 @@ func (b *Batch) slice(l *commitLog, phyOffset, n int64) ([]byte, *segment) {
 	rec, seg := l.slice(phyOffset, n)
 	if seg != nil {
 		b.pins = append(b.pins, seg)
-		b.load(l, seg, phyOffset, n)
 	}
 	return rec, seg
 }
 
-const (
-	// hotBytes from the end of the log are taken to be in memory.
-	hotBytes = 128 << 20
-	// loadBytes are brought into memory at a time.
-	loadBytes = 64 << 10
-)
+// loadBytes are brought into memory at a time.
+const loadBytes = 64 << 10
 
 // load sees to it that a record is in memory before it is looked at and written
-// to a socket: see vfs.Mapping.
+// to a socket.
 func (b *Batch) load(l *commitLog, seg *segment, phyOffset, n int64) {
-	if l.appended.Load()-phyOffset <= hotBytes || phyOffset >= b.loadedAt && phyOffset+n <= b.loaded {
+	if l.hot(phyOffset) || phyOffset >= b.loadedAt && phyOffset+n <= b.loaded {
 		return
 	}
 	b.loadedAt, b.loaded = phyOffset, min(phyOffset+max(n, loadBytes), seg.base+seg.size, l.appended.Load())

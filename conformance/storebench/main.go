@@ -19,7 +19,7 @@ import (
 
 var (
 	bin      = flag.String("bin", "build", "folder with mqtools and dropcache")
-	count    = flag.Int("rounds", 5, "rounds that count")
+	count    = flag.Int("rounds", 4, "rounds that count")
 	only     = flag.String("only", "", "parts to run, with commas between: append, sync, offsets, cold; empty: all")
 	appends  = flag.Int("n", 300_000, "messages of a round of append")
 	syncs    = flag.Int("syncs", 2000, "messages of a round of sync with one waiter; 20 times as many with 128")
