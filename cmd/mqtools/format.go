@@ -4,6 +4,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,4 +87,17 @@ func formatBody(body []byte) string {
 		texts[i] = strconv.Itoa(int(int8(c)))
 	}
 	return "[" + strings.Join(texts, ", ") + "]"
+}
+
+var pullStatus = map[primitive.PullStatus]string{
+	primitive.PullFound:         "FOUND",
+	primitive.PullNoNewMsg:      "NO_NEW_MSG",
+	primitive.PullNoMsgMatched:  "NO_MATCHED_MSG",
+	primitive.PullOffsetIllegal: "OFFSET_ILLEGAL",
+}
+
+// formatPullResult prints PullResult.toString().
+func formatPullResult(r *primitive.PullResult) string {
+	return fmt.Sprintf("PullResult [pullStatus=%s, nextBeginOffset=%d, minOffset=%d, maxOffset=%d, msgFoundList=%d]",
+		pullStatus[r.Status], r.NextBeginOffset, r.MinOffset, r.MaxOffset, len(r.GetMessageExts()))
 }

@@ -6,19 +6,48 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 
+	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/apache/rocketmq-client-go/v2/rlog"
 
 	"rocketd/cmd/mqtools/bench"
 )
 
-// programs are the classes known here. A program returns an error of one sentence, or nil.
-var programs = map[string]func(args []string) error{
-	"org.apache.rocketmq.example.quickstart.Producer": quickstartProducer,
-	"org.apache.rocketmq.example.quickstart.Consumer": quickstartConsumer,
+// program is a class's counterpart. It returns an error of one sentence, or nil.
+type program struct {
+	run func(servers primitive.NamesrvAddr) error
+	own string // the name server address that the Java class holds; here NAMESRV_ADDR goes before it
+}
+
+const examples = "org.apache.rocketmq.example."
+
+// programs are the classes known here, without the package that all share.
+var programs = map[string]program{
+	"quickstart.Producer":              {run: quickstartProducer},
+	"quickstart.Consumer":              {run: quickstartConsumer},
+	"simple.Producer":                  {run: simpleProducer},
+	"simple.AsyncProducer":             {run: asyncProducer},
+	"simple.OnewayProducer":            {run: onewayProducer, own: "localhost:9876"},
+	"simple.PushConsumer":              {run: simplePushConsumer},
+	"simple.PullConsumer":              {run: pullConsumer, own: "127.0.0.1:9876"},
+	"simple.LitePullConsumerSubscribe": {run: litePullSubscribe},
+	"simple.LitePullConsumerAssign":    {run: litePullAssign},
+	"simple.AclClient":                 {run: aclClient, own: "127.0.0.1:9876"},
+	"ordermessage.Producer":            {run: orderProducer},
+	"ordermessage.Consumer":            {run: orderConsumer},
+	"batch.SimpleBatchProducer":        {run: simpleBatchProducer},
+	"batch.SplitBatchProducer":         {run: splitBatchProducer},
+	"broadcast.PushConsumer":           {run: broadcastConsumer},
+	"filter.TagFilterProducer":         {run: tagFilterProducer},
+	"filter.TagFilterConsumer":         {run: tagFilterConsumer},
+	"filter.SqlFilterProducer":         {run: sqlFilterProducer},
+	"filter.SqlFilterConsumer":         {run: sqlFilterConsumer},
+	"tracemessage.TraceProducer":       {run: traceProducer},
+	"tracemessage.TracePushConsumer":   {run: traceConsumer},
 }
 
 func main() {
@@ -31,27 +60,26 @@ func main() {
 
 func run(args []string) error {
 	if len(args) == 0 {
-		return fmt.Errorf("Usage: tools.sh CLASS [arguments]. %s", known())
+		return fmt.Errorf("Usage: tools.sh CLASS [-n host:port]. %s With TOOLS_RUNTIME=java the Java class of any name runs.", known())
 	}
 	if args[0] == "bench" {
 		root := bench.Command()
 		root.SetArgs(args[1:])
 		return root.Execute()
 	}
-	program, ok := programs[args[0]]
-	if !ok {
-		return fmt.Errorf("Unknown class %s. %s", args[0], known())
+	p, ok := programs[strings.TrimPrefix(args[0], examples)]
+	if !ok || !strings.HasPrefix(args[0], examples) {
+		return fmt.Errorf("Unknown class %s: set TOOLS_RUNTIME=java to run the Java class of that name. %s", args[0], known())
 	}
-	return program(args[1:])
+	servers, err := nameServers(args[1:], p.own)
+	if err != nil {
+		return err
+	}
+	return p.run(servers)
 }
 
 func known() string {
-	names := make([]string, 0, len(programs))
-	for name := range programs {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return "Known here: " + strings.Join(names, ", ") + ". With TOOLS_RUNTIME=java the Java class of that name runs."
+	return "Known here, in " + strings.TrimSuffix(examples, ".") + ": " + strings.Join(slices.Sorted(maps.Keys(programs)), ", ") + "."
 }
 
 // silence is the Go client's logger here: what a user must know is returned as an error.

@@ -53,8 +53,30 @@ func TestNameServersAreResolved(t *testing.T) {
 	}
 }
 
-func TestUnknownClassNamesTheKnownOnes(t *testing.T) {
-	err := run([]string{"org.example.Nothing"})
-	require.ErrorContains(t, err, "Unknown class org.example.Nothing. Known here: org.apache.rocketmq.example.quickstart.Consumer, ")
-	require.Error(t, run(nil))
+func TestUnknownClassNamesJavaAndTheKnownOnes(t *testing.T) {
+	for _, class := range []string{"org.example.Nothing", "quickstart.Producer", examples + "simple.PopConsumer", examples + "simple.PullScheduleService"} {
+		require.ErrorContains(t, run([]string{class}), "Unknown class "+class+": set TOOLS_RUNTIME=java to run the Java class of that name. "+
+			"Known here, in org.apache.rocketmq.example: batch.SimpleBatchProducer, ")
+	}
+	require.ErrorContains(t, run(nil), "Usage: tools.sh CLASS")
+}
+
+func TestNameServersComeFromTheOptionFirst(t *testing.T) {
+	t.Setenv("NAMESRV_ADDR", "10.0.0.1:1")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{{[]string{"-n", "10.0.0.2:2"}, "10.0.0.2:2"}, {nil, "10.0.0.1:1"}} {
+		got, err := nameServers(c.args, "10.0.0.3:3")
+		require.NoError(t, err)
+		require.Equal(t, primitive.NamesrvAddr{c.want}, got)
+	}
+	_, err := nameServers([]string{"-x"}, "")
+	require.ErrorContains(t, err, "the only option is -n")
+	t.Setenv("NAMESRV_ADDR", "")
+	got, err := nameServers(nil, "10.0.0.3:3")
+	require.NoError(t, err)
+	require.Equal(t, primitive.NamesrvAddr{"10.0.0.3:3"}, got)
+	_, err = nameServers(nil, "")
+	require.ErrorContains(t, err, "No name server address")
 }

@@ -6,21 +6,31 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
+	"github.com/spf13/pflag"
 )
 
-// nameServers reads NAMESRV_ADDR and resolves its host names.
-func nameServers() (primitive.NamesrvAddr, error) {
-	list := strings.TrimSpace(os.Getenv("NAMESRV_ADDR"))
-	if list == "" {
-		return nil, errors.New("No name server address, please set it: export NAMESRV_ADDR=localhost:9876")
+// nameServers takes the list from -n, else from NAMESRV_ADDR, else the one that the Java class holds, and resolves its
+// host names.
+func nameServers(args []string, own string) (primitive.NamesrvAddr, error) {
+	options := pflag.NewFlagSet("tools.sh", pflag.ContinueOnError)
+	options.SetOutput(io.Discard)
+	list := options.StringP("namesrvAddr", "n", "", "Name server address list")
+	if err := options.Parse(args); err != nil {
+		return nil, fmt.Errorf("%w; the only option is -n host:port;host:port.", err)
 	}
-	return resolve(list, net.LookupHost)
+	for _, choice := range []string{*list, os.Getenv("NAMESRV_ADDR"), own} {
+		if choice = strings.TrimSpace(choice); choice != "" {
+			return resolve(choice, net.LookupHost)
+		}
+	}
+	return nil, errors.New("No name server address, please set it: export NAMESRV_ADDR=localhost:9876")
 }
 
 // resolve turns "host:port;host:port" into addresses. An IPv4 address of a host goes first, because a server that

@@ -41,7 +41,7 @@ func storeConfig(dir, file string) (store.Config, error) {
 func storeCheckCommand(file *string) *cobra.Command {
 	return &cobra.Command{
 		Use: "check DIR", Short: "Name what is wrong, one line a finding; exit code 1 when something is damaged", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := storeConfig(args[0], *file)
 			if err != nil {
 				return err
@@ -49,6 +49,9 @@ func storeCheckCommand(file *string) *cobra.Command {
 			damaged, err := store.Check(vfs.OS, cfg, printFinding)
 			if err == nil && damaged > 0 {
 				err = fmt.Errorf("%s is damaged: %d findings", args[0], damaged)
+			}
+			if err == nil {
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: commit log, queues, index, checkpoint and tables were checked, no damage found.\n", args[0])
 			}
 			return err
 		},

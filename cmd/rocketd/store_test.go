@@ -4,8 +4,10 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jonboulle/clockwork"
@@ -18,8 +20,11 @@ import (
 )
 
 // run executes a store command.
-func runStore(args ...string) error {
+func runStore(args ...string) error { return runStoreInto(io.Discard, args...) }
+
+func runStoreInto(out io.Writer, args ...string) error {
 	cmd := storeCommand()
+	cmd.SetOut(out)
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.SetArgs(args)
 	return cmd.Execute()
@@ -40,7 +45,9 @@ func TestStoreCommands(t *testing.T) {
 	}
 	require.ErrorContains(t, runStore("check", root, "-c", conf), root+" is in use")
 	require.NoError(t, s.Close())
-	require.NoError(t, runStore("check", root, "-c", conf))
+	var said strings.Builder
+	require.NoError(t, runStoreInto(&said, "check", root, "-c", conf))
+	require.Equal(t, root+": commit log, queues, index, checkpoint and tables were checked, no damage found.\n", said.String())
 	require.NoError(t, runStore("dump", root, "-c", conf))
 	require.NoError(t, runStore("dump", root, "commitlog/00000000000000000000"))
 

@@ -158,11 +158,15 @@ func (u *user) mustRun(env []string, script string, args ...string) string {
 	return out
 }
 
-// shutdown ends a server by mqshutdown, and demands upstream's sentences.
-func (u *user) shutdown(which string, p *target.Process) {
+// shutdown ends a server by mqshutdown, and demands upstream's sentences, and no more than own after them.
+func (u *user) shutdown(which string, p *target.Process, own ...string) {
 	u.t.Helper()
 	out := u.mustRun(nil, "mqshutdown", which)
-	require.Equal(u.t, fmt.Sprintf("The mq%s(%d) is running...\nSend shutdown request to mq%[1]s(%[2]d) OK\n", which, p.PID()), out)
+	want := fmt.Sprintf("The mq%s(%d) is running...\nSend shutdown request to mq%[1]s(%[2]d) OK\n", which, p.PID())
+	for _, line := range own {
+		want += line + "\n"
+	}
+	require.Equal(u.t, want, out)
 	require.NoError(u.t, p.Wait())
 }
 

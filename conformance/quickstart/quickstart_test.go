@@ -93,7 +93,10 @@ func TestStandalone(t *testing.T) {
 		u.produce()
 		u.consume()
 		require.Equal(t, 1000*(round+1), u.stored())
-		u.shutdown(which, both)
+		u.shutdown(which, both, "It was NameServer and Broker in one process: both are told to end.")
+		status, out := u.run(nil, "mqshutdown", "namesrv")
+		require.Equal(t, "No mqnamesrv running.\n", out)
+		require.Equal(t, 1, status)
 		require.NoFileExists(t, filepath.Join(u.Home, "store", "abort"))
 	}
 }
