@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	rocketmq "github.com/apache/rocketmq-client-go/v2"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
@@ -61,12 +62,19 @@ func batchSize(m *primitive.Message) int {
 	return n
 }
 
-// sendBatch prints the result without a line's end, as the Java classes do.
+// sendBatch prints the result without a line's end, as the Java classes do. The ids, which the Java client gives to the
+// messages of a batch and lists in the result, the Go client does not know.
 func sendBatch(p rocketmq.Producer, batch []*primitive.Message) error {
+	ids := make([]string, len(batch))
+	for i, m := range batch {
+		ids[i] = primitive.CreateUniqID()
+		m.WithProperty(primitive.PropertyUniqueClientMessageIdKeyIndex, ids[i])
+	}
 	result, err := p.SendSync(context.Background(), batch...)
 	if err != nil {
 		return fmt.Errorf("A batch of %d messages was not sent: %w", len(batch), err)
 	}
+	result.MsgID = strings.Join(ids, ",")
 	fmt.Print(formatSendResult(result))
 	return nil
 }
