@@ -100,6 +100,7 @@ var differences = []Entry{
 	{"batch-cq", "send", Deliberate, "A send to a topic with queue.type=BatchCQ answers 13 and names the attribute; Java keeps its batches whole, in queue files of their own.", "no client makes such a topic unless told to; batches to ordinary topics serve the same programs", nil},
 	{"send-malformed", "send", Deliberate, "Empty, torn or too large batches and empty bodies answer 13, a malformed DELAY 1 with a short text; Java answers 1 with an exception's text.", "an explicit answer", nil},
 	{"send-properties", "send", Deliberate, "Repeated property names stay stored, in the client's order; Java keeps the last of each in the order of a hash map.", "readers take the last one", nil},
+	{"host-flags", "send", Deliberate, "The flags that say that a message's hosts are IPv6 come from the hosts; Java adds the client's, and writes a record whose lengths contradict each other.", "every stored record can be read", nil},
 	{"uniq-key-form", "send", Deliberate, "A UNIQ_KEY made by the broker has 32 characters on IPv4.", "both lengths are read everywhere", nil},
 	{"sync-sendback", "send", Deliberate, "With SYNC_FLUSH a sent-back message is on the disk before the answer; Java does not wait.", "nothing acknowledged is lost", nil},
 	{"filter-errors", "filter", Deliberate, "A refused SQL92 expression is answered with the position and the reason; Java prints its parser's exception. An expression nests at most 1000 deep.", "says what to mend", nil},
