@@ -54,6 +54,9 @@ func (o *object) call(result any, method string, args ...any) {
 // keep calls a method that must not fail, and leaves its result in the program.
 func (o *object) keep(method string, args ...any) *object {
 	o.t.Helper()
+	if args == nil {
+		args = []any{}
+	}
 	result := &object{client: o.client, name: o.unique("result")}
 	require.NoError(o.t, o.do(fields{"do": "call", "on": o.name, "method": method, "args": args, "as": result.name}, nil), method)
 	return result
@@ -183,11 +186,23 @@ func (j *client) startProducer(properties fields) *object {
 }
 
 // send sends messages in one of the modes of Sender.java.
-func (o *object) send(mode string, messages []message) (results []sent) {
+func (o *object) send(mode string, messages []message) []sent {
 	o.t.Helper()
-	require.NoError(o.t, o.do(fields{"do": "send", "on": o.name, "mode": mode, "messages": messages}, &results))
+	return o.deliver(fields{"mode": mode, "messages": messages})
+}
+
+// sendTo sends messages to a queue: a client that gets no route in time takes others than a topic has.
+func (o *object) sendTo(q queue, messages []message) []sent {
+	o.t.Helper()
+	return o.deliver(fields{"mode": "queue", "queue": q, "messages": messages})
+}
+
+func (o *object) deliver(command fields) (results []sent) {
+	o.t.Helper()
+	command["do"], command["on"] = "send", o.name
+	require.NoError(o.t, o.do(command, &results))
 	for i, r := range results {
-		if mode != "one way" {
+		if command["mode"] != "one way" {
 			require.Equal(o.t, "SEND_OK", r.SendStatus, "message %d: %s %s", i, r.Class, r.Text)
 		}
 	}
@@ -255,6 +270,17 @@ func (j *client) startConsumer(group, topic string, o options) *consumer {
 	c := j.newConsumer(group, topic, o)
 	c.start()
 	return c
+}
+
+// commit has the consumer commit what it has consumed now, until the Broker says that it has an offset: by itself it
+// begins to do so after ten seconds.
+func (c *consumer) commit(group string, q queue, offset int64) {
+	c.t.Helper()
+	inner := c.keep("getDefaultMQPushConsumerImpl")
+	eventually(c.t, "the offset", func() bool {
+		inner.call(nil, "persistConsumerOffset")
+		return c.committed(group, q.Topic, q.QueueID) == offset
+	})
 }
 
 func (j *client) newConsumer(group, topic string, o options) *consumer {

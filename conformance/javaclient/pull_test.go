@@ -90,11 +90,7 @@ func TestLitePullAssign(t *testing.T) {
 		const each = 20
 		topic, group, p := j.newTopic(2), j.unique("group"), j.startProducer(nil)
 		for id := range int32(2) {
-			var results []sent
-			require.NoError(t, p.do(fields{
-				"do": "send", "on": p.name, "mode": "queue", "queue": queue{topic, "broker-a", id}, "messages": newMessages(topic, int(id)*each, each),
-			}, &results))
-			require.Len(t, results, each)
+			require.Len(t, p.sendTo(queue{topic, "broker-a", id}, newMessages(topic, int(id)*each, each)), each)
 		}
 		require.Len(t, j.stored(topic, 2*each), 2*each)
 		lite := j.startLitePull(group, "")

@@ -152,11 +152,7 @@ func TestSendToSelectedQueue(t *testing.T) {
 		for i, r := range p.send("selector", messages) {
 			require.EqualValues(t, i%10%queues, r.MessageQueue.QueueID)
 		}
-		var results []sent
-		require.NoError(t, p.do(fields{
-			"do": "send", "on": p.name, "mode": "queue", "queue": queue{topic, "broker-a", 3}, "messages": newMessages(topic, count, 3),
-		}, &results))
-		for _, r := range results {
+		for _, r := range p.sendTo(queue{topic, "broker-a", 3}, newMessages(topic, count, 3)) {
 			require.EqualValues(t, 3, r.MessageQueue.QueueID)
 		}
 		for _, r := range j.stored(topic, count+3) {

@@ -69,7 +69,7 @@ public final class Main {
             case "call":
                 Class<?> owner = on != null ? on.getClass() : Class.forName(command.getString("class"));
                 Object result = Reflect.call(owner, on, command.getString("method"), command.getJSONArray("args"));
-                return keep(command, result, result);
+                return keep(command, result, command.containsKey("as") ? null : result);
             case "send":
                 return Sender.send((MQProducer) on, command);
             case "listen":
