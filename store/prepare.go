@@ -10,6 +10,9 @@ package store
 
 import "context"
 
+// With SYNC_FLUSH nothing is read ahead: the kernel reads ahead in large pieces,
+// and a store makes the whole piece dirty, which each sync would write.
+
 // preparedBytes are made ready ahead of the log's end, each time when half of
 // them are used up.
 const preparedBytes = 16 << 20
@@ -17,7 +20,7 @@ const preparedBytes = 16 << 20
 // noteAppended wakes the preparer when there is something to do. Under the
 // append lock.
 func (s *Store) noteAppended(end int64) {
-	if end < s.prepareAt {
+	if end < s.prepareAt || s.config().FlushDiskType == SyncFlush {
 		return
 	}
 	s.prepareAt = end + preparedBytes/2
