@@ -26,6 +26,7 @@ import (
 
 	"rocketd/broker/delay"
 	"rocketd/broker/durable"
+	"rocketd/broker/filter"
 	"rocketd/broker/longpoll"
 	"rocketd/broker/meta"
 	"rocketd/broker/session"
@@ -111,6 +112,11 @@ func New(cfg Config, deps Deps) (*Broker, error) {
 	}
 	deps = deps.filled()
 	cfg = cfg.withHost(deps.Host)
+	bloom, err := filter.NewBloom(cfg.MaxErrorRateOfBloomFilter, cfg.ExpectConsumerNumUseFilter)
+	if err != nil {
+		return nil, err
+	}
+	cfg.ConsumeQueueExtBits = int(bloom.Bits) // as in Java, whatever the file says
 	b := &Broker{
 		deps: deps, fs: deps.FS, clock: deps.Clock, rand: deps.Rand,
 		log:   deps.Log.With().Str("part", "broker").Logger(),
@@ -127,7 +133,7 @@ func New(cfg Config, deps Deps) (*Broker, error) {
 	b.durable = durable.New(b.clock, int(cfg.SendThreadPoolQueueCapacity), func() time.Duration {
 		return time.Duration(b.cfg.Load().SyncFlushTimeout) * time.Millisecond
 	})
-	b.newTables(&cfg)
+	b.newTables(&cfg, bloom)
 	b.newSessions(&cfg)
 	b.registration = newRegistration(cfg.NamesrvAddr)
 	b.live.version.TimestampMs = b.bootMs
@@ -174,13 +180,13 @@ func storeHost(cfg *Config, host Host) netip.AddrPort {
 	return netip.AddrPortFrom(ip.Unmap(), uint16(cfg.ListenPort))
 }
 
-func (b *Broker) newTables(cfg *Config) {
+func (b *Broker) newTables(cfg *Config, bloom filter.Bloom) {
 	dir := filepath.Join(cfg.StorePathRootDir, "config")
 	log := b.deps.Log.With().Str("part", "meta").Logger()
 	b.topics = meta.NewTopics(filepath.Join(dir, "topics.json"), b.fs, b.clock, log)
 	b.groups = meta.NewGroups(filepath.Join(dir, "subscriptionGroup.json"), b.fs, b.clock, log)
 	b.offsets = meta.NewOffsets(filepath.Join(dir, "consumerOffset.json"), b.fs, b.clock, log)
-	b.filters = meta.NewFilters(filepath.Join(dir, "consumerFilter.json"), b.fs, b.clock, log, filterKit())
+	b.filters = meta.NewFilters(filepath.Join(dir, "consumerFilter.json"), b.fs, b.clock, log, filterKit(bloom))
 	b.delays = meta.NewDelays(filepath.Join(dir, "delayOffset.json"), b.fs, b.clock, log)
 }
 

@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"time"
 
+	"rocketd/broker/filter"
 	"rocketd/protocol"
 	"rocketd/remoting"
 	"rocketd/store"
@@ -86,6 +87,9 @@ type Config struct {
 	SlaveReadEnable                        bool   `conf:"slaveReadEnable,static"`
 	EnablePropertyFilter                   bool   `conf:"enablePropertyFilter,static"`
 	FilterSupportRetry                     bool   `conf:"filterSupportRetry,static"`
+	EnableCalcFilterBitMap                 bool   `conf:"enableCalcFilterBitMap,hot"`
+	ExpectConsumerNumUseFilter             int32  `conf:"expectConsumerNumUseFilter,static"`
+	MaxErrorRateOfBloomFilter              int32  `conf:"maxErrorRateOfBloomFilter,static"`
 	LitePullMessageEnable                  bool   `conf:"litePullMessageEnable,hot"`
 	RejectPullConsumerEnable               bool   `conf:"rejectPullConsumerEnable,hot"`
 	UseServerSideResetOffset               bool   `conf:"useServerSideResetOffset,static"`
@@ -149,6 +153,8 @@ func DefaultConfig() Config {
 		DelayOffsetUpdateVersionStep:           200,
 		LongPollingEnable:                      true,
 		ShortPollingTimeMills:                  1_000,
+		ExpectConsumerNumUseFilter:             32,
+		MaxErrorRateOfBloomFilter:              20,
 		NotifyConsumerIDsChangedEnable:         true,
 		RealTimeNotifyConsumerChange:           true,
 		LitePullMessageEnable:                  true,
@@ -186,7 +192,8 @@ func (c *Config) Validate() error {
 	if err := c.refuseUnserved(); err != nil {
 		return err
 	}
-	return errors.Join(c.Config.Validate(), c.ServerConfig.Validate())
+	_, err := filter.NewBloom(c.MaxErrorRateOfBloomFilter, c.ExpectConsumerNumUseFilter)
+	return errors.Join(err, c.Config.Validate(), c.ServerConfig.Validate())
 }
 
 // refuseUnserved stops the start of a broker that was told to be something it

@@ -2,7 +2,8 @@
 
 // filters.go: what a pull wants of a queue: tags, or an SQL92 expression over properties (enablePropertyFilter).
 // Expressions come with heartbeats and are kept in consumerFilter.json, or with each pull.
-// Java: ExpressionMessageFilter, ExpressionForRetryMessageFilter, ConsumerFilterManager, ClientManageProcessor.
+// Java: ExpressionMessageFilter, ExpressionForRetryMessageFilter, ConsumerFilterManager, CommitLogDispatcherCalcBitMap,
+// ClientManageProcessor.
 
 package broker
 
@@ -21,8 +22,34 @@ import (
 const filtersSavedEvery = 10 * time.Second
 
 // filterKit teaches the table of filters what an expression is.
-func filterKit() meta.FilterKit {
-	return meta.FilterKit{Compile: compileFilter, BloomBits: filter.DefaultBloom.Bits, Positions: filter.DefaultBloom.Positions}
+func filterKit(bloom filter.Bloom) meta.FilterKit {
+	return meta.FilterKit{Compile: compileFilter, BloomBits: bloom.Bits, Positions: bloom.Positions}
+}
+
+// filterBits is the bitmap of the groups whose expressions for a topic take a record; nil where no group has one.
+func (b *Broker) filterBits(topic string, rec []byte) []byte {
+	cfg := b.cfg.Load()
+	if !cfg.EnableCalcFilterBitMap {
+		return nil
+	}
+	var bitmap []byte
+	for _, f := range b.filters.OfTopic(topic) {
+		if bitmap == nil {
+			bitmap = make([]byte, cfg.ConsumeQueueExtBits/8)
+		}
+		if f.Matcher.Matches(message.RecordProperties(rec)) {
+			filter.SetBits(bitmap, f.Bloom.BitPos)
+		}
+	}
+	return bitmap
+}
+
+// extFilter passes over the messages whose bitmaps say that a group's expression does not take them. The bitmap of a
+// message that is not younger than the expression, or of another length, says nothing.
+func extFilter(f *meta.Filter) func(ext *store.ExtUnit) bool {
+	return func(ext *store.ExtUnit) bool {
+		return ext.StoreTimestampMs <= f.BornTimeMs || len(ext.Bitmap)*8 != int(f.Bloom.BitNum) || filter.HasBits(ext.Bitmap, f.Bloom.BitPos)
+	}
 }
 
 func compileFilter(expressionType, expression string) (meta.Matcher, error) {
@@ -55,9 +82,10 @@ func notByExpression(sub *protocol.SubscriptionData) error {
 	return protocol.Errorf(protocol.SystemError, "The broker does not support consumer to filter message by %s", sub.ExpressionType)
 }
 
-// wanted is which messages a pull is for: by queue entry, and by record. nil means all.
+// wanted is which messages a pull is for: by queue entry, by its extension, and by record. nil means all.
 type wanted struct {
 	tags   func(tagsCode int64) bool
+	ext    func(ext *store.ExtUnit) bool
 	record func(rec []byte) bool
 }
 
@@ -71,7 +99,7 @@ func (b *Broker) wanted(cfg *Config, h *protocol.PullHeader, sub *protocol.Subsc
 		}
 		return want, nil
 	}
-	matcher, err := b.expression(cfg, h, sub)
+	matcher, ext, err := b.expression(cfg, h, sub)
 	if err != nil {
 		return wanted{}, err
 	}
@@ -81,32 +109,32 @@ func (b *Broker) wanted(cfg *Config, h *protocol.PullHeader, sub *protocol.Subsc
 	if retry {
 		return wanted{record: b.retryFilter(h.Topic)}, nil
 	}
-	return wanted{record: func(rec []byte) bool { return matcher.Matches(message.RecordProperties(rec)) }}, nil
+	return wanted{ext: ext, record: func(rec []byte) bool { return matcher.Matches(message.RecordProperties(rec)) }}, nil
 }
 
-// expression is the compiled expression of a pull: its own, or that of the group's heartbeats.
-func (b *Broker) expression(cfg *Config, h *protocol.PullHeader, sub *protocol.SubscriptionData) (meta.Matcher, error) {
+// expression is the compiled expression of a pull: its own, or that of the group's heartbeats, which the bitmaps know.
+func (b *Broker) expression(cfg *Config, h *protocol.PullHeader, sub *protocol.SubscriptionData) (meta.Matcher, func(*store.ExtUnit) bool, error) {
 	if h.SysFlag&protocol.PullFlagSubscription != 0 {
 		switch {
 		case sub.SubString == "":
-			return nil, protocol.Errorf(protocol.SubscriptionParseFailed, "parse the consumer's subscription failed")
+			return nil, nil, protocol.Errorf(protocol.SubscriptionParseFailed, "parse the consumer's subscription failed")
 		case !cfg.EnablePropertyFilter:
-			return nil, notByExpression(sub) // before what a filter would be: Java does not look at it then
+			return nil, nil, notByExpression(sub) // before what a filter would be: Java does not look at it then
 		}
 		matcher, err := compileFilter(sub.ExpressionType, sub.SubString)
 		if err != nil {
-			return nil, protocol.Errorf(protocol.SubscriptionParseFailed, "parse the consumer's subscription failed: %v", err)
+			return nil, nil, protocol.Errorf(protocol.SubscriptionParseFailed, "parse the consumer's subscription failed: %v", err)
 		}
-		return matcher, nil
+		return matcher, nil, nil
 	}
 	f, ok := b.filters.Get(h.ConsumerGroup, h.Topic)
 	if !ok {
-		return nil, protocol.Errorf(protocol.FilterDataNotExist, "The broker's consumer filter data is not exist!Your expression may be wrong!")
+		return nil, nil, protocol.Errorf(protocol.FilterDataNotExist, "The broker's consumer filter data is not exist!Your expression may be wrong!")
 	}
 	if f.ClientVersion < h.SubVersion {
-		return nil, protocol.Errorf(protocol.FilterDataNotLatest, "the consumer's consumer filter data not latest")
+		return nil, nil, protocol.Errorf(protocol.FilterDataNotLatest, "the consumer's consumer filter data not latest")
 	}
-	return f.Matcher, nil
+	return f.Matcher, extFilter(f), nil
 }
 
 // retryFilter filters a retry topic by the group's expression for the topic that each message comes from.

@@ -8,8 +8,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"rocketd/broker/filter"
 	"rocketd/protocol"
 	"rocketd/protocol/message"
+	"rocketd/store"
 	"rocketd/store/vfs"
 )
 
@@ -21,6 +23,39 @@ func newFilteringBroker(t *testing.T) *bareBroker {
 func sqlHeartbeat(expression, version string) string {
 	body := heartbeatBody("cid", "G", 0, false, "T")
 	return strings.Replace(body, `"subString":"*","subVersion":1`, `"subString":"`+expression+`","expressionType":"SQL92","subVersion":`+version, 1)
+}
+
+// The bitmap names the groups whose expressions take a message. It says nothing to an expression that is not older.
+func TestBitmapsOfExpressions(t *testing.T) {
+	b := newBareBroker(t, func(c *Config) {
+		c.EnablePropertyFilter, c.EnableConsumeQueueExt, c.EnableCalcFilterBitMap, c.ExpectConsumerNumUseFilter, c.ConsumeQueueExtBits = true, true, true, 64, 64
+	})
+	require.Equal(t, 216, b.Config().ConsumeQueueExtBits, "whatever the file says")
+	require.Nil(t, b.filterBits("T", nil))
+	b.mustAsk(protocol.HeartBeat, "", sqlHeartbeat("a > 4", "1"))
+	f, ok := b.filters.Get("G", "T")
+	require.True(t, ok)
+	record := func(p string) []byte {
+		rec, err := message.AppendRecord(nil, &message.Message{Topic: "T", Properties: props(p)})
+		require.NoError(t, err)
+		return rec
+	}
+	yes, no := b.filterBits("T", record("a=5")), b.filterBits("T", record("a=1"))
+	require.Equal(t, make([]byte, 27), no)
+	require.True(t, filter.HasBits(yes, f.Bloom.BitPos))
+
+	takes := extFilter(f)
+	for _, c := range []struct {
+		what   string
+		agedMs int64
+		bitmap []byte
+		want   bool
+	}{
+		{"taken", 1, yes, true}, {"refused", 1, no, false}, {"as old as the expression", 0, no, true},
+		{"no bitmap", 1, nil, true}, {"a bitmap of another length", 1, no[:14], true},
+	} {
+		require.Equal(t, c.want, takes(&store.ExtUnit{StoreTimestampMs: f.BornTimeMs + c.agedMs, Bitmap: c.bitmap}), c.what)
+	}
 }
 
 func requireNext(t *testing.T, answer *protocol.Command, want string) {

@@ -68,7 +68,7 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 	}
 	batch, err := b.store.Get(store.GetRequest{
 		Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset,
-		MaxMsgs: int(min(max(h.MaxMsgNums, 1), maxPullMessages)), MatchTags: want.tags, MatchRecord: want.record,
+		MaxMsgs: int(min(max(h.MaxMsgNums, 1), maxPullMessages)), MatchTags: want.tags, MatchExt: want.ext, MatchRecord: want.record,
 	})
 	if err != nil {
 		return nil, b.getOutcome(err)

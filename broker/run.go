@@ -71,6 +71,8 @@ func (b *Broker) open() error {
 		Host:     store.Host{PID: b.deps.Host.PID},
 		OnArrive: b.arrived,
 		OnFlush:  b.durable.Flushed,
+
+		FilterBits: b.filterBits,
 	})
 	if err != nil {
 		return err

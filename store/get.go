@@ -45,6 +45,7 @@ type GetRequest struct {
 	MaxMsgs     int
 	MaxBytes    int                       // 0: no limit of the caller's
 	MatchTags   func(tagsCode int64) bool // nil: all
+	MatchExt    func(ext *ExtUnit) bool   // nil: all; a unit without extension is not asked about
 	MatchRecord func(rec []byte) bool     // nil: all; rec may not be kept
 }
 
@@ -200,7 +201,7 @@ func (s *Store) collect(q *queue, r *GetRequest, b *Batch) error {
 	scratch := getScratches.Get().(*getScratch)
 	defer getScratches.Put(scratch)
 	for offset := r.Offset; offset < stop; {
-		n, err := q.read(offset, scratch.units[:min(getUnits, stop-offset)], scratch.raw[:])
+		n, refused, err := q.readMatching(offset, scratch.units[:min(getUnits, stop-offset)], scratch.raw[:], r.MatchExt)
 		if err != nil {
 			return err
 		}
@@ -212,7 +213,7 @@ func (s *Store) collect(q *queue, r *GetRequest, b *Batch) error {
 			}
 			return nil
 		}
-		for _, u := range scratch.units[:n] {
+		for i, u := range scratch.units[:n] {
 			if u.phyOffset+int64(u.size) > s.log.appended.Load() && !u.isBlank() && b.Count == 0 {
 				return s.wrongUnit(q, offset, errNowhere)
 			}
@@ -222,7 +223,7 @@ func (s *Store) collect(q *queue, r *GetRequest, b *Batch) error {
 			b.LastPhyOffset = u.phyOffset
 			offset++
 			b.NextOffset = offset
-			if u.phyOffset >= 0 && u.phyOffset < skipBelow {
+			if u.phyOffset >= 0 && u.phyOffset < skipBelow || refused>>i&1 != 0 {
 				continue
 			}
 			if skipBelow, err = s.take(r, b, u, skipBelow); err != nil {

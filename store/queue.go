@@ -125,9 +125,16 @@ func (q *queue) place(offset int64) {
 // read copies units from an offset on and returns how many; fewer than asked at
 // the end of the queue and where the tail begins.
 func (q *queue) read(offset int64, dst []unit, raw []byte) (int, error) {
+	n, _, err := q.readMatching(offset, dst, raw, nil)
+	return n, err
+}
+
+// readMatching is read that also says, a bit for each unit, which ones have an
+// extension that does not match. Units of the tail have none yet.
+func (q *queue) readMatching(offset int64, dst []unit, raw []byte, match func(ext *ExtUnit) bool) (got int, refused uint64, err error) {
 	end := q.end.Load()
 	if offset >= end || offset < 0 {
-		return 0, nil
+		return 0, 0, nil
 	}
 	n := int(min(int64(len(dst)), end-offset))
 	c := q.head.Load()
@@ -135,15 +142,14 @@ func (q *queue) read(offset int64, dst []unit, raw []byte) (int, error) {
 		if c != nil {
 			n = int(min(int64(n), c.base-offset))
 		}
-		return q.files.read(offset, dst[:n], raw)
+		return q.files.readMatching(offset, dst[:n], raw, match)
 	}
-	got := 0
 	for ; c != nil && got < n; c = c.next.Load() {
 		if from := offset + int64(got) - c.base; from < int64(len(c.units)) {
 			got += copy(dst[got:n], c.units[from:])
 		}
 	}
-	return got, nil
+	return got, 0, nil
 }
 
 // unit reads one unit.

@@ -131,15 +131,23 @@ func (x *queueExt) readAt(q *queueFile, b []byte, pos int64) (n int, err error) 
 }
 
 // resolve puts the tag codes into units read from the queue's file. A unit
-// whose extension cannot be read keeps the address, which matches no tag.
-func (x *queueExt) resolve(units []unit) {
+// whose extension cannot be read keeps the address, which matches no tag. With
+// match, the bits of refused are the units whose extensions do not match.
+func (x *queueExt) resolve(units []unit, match func(ext *ExtUnit) bool) (refused uint64) {
 	for i := range units {
-		if isExtAddress(units[i].tagsCode) {
-			if u, err := x.read(units[i].tagsCode); err == nil {
-				units[i].tagsCode = u.TagsCode
-			}
+		if !isExtAddress(units[i].tagsCode) {
+			continue
+		}
+		u, err := x.read(units[i].tagsCode)
+		if err != nil {
+			continue
+		}
+		units[i].tagsCode = u.TagsCode
+		if match != nil && !match(&u) {
+			refused |= 1 << i
 		}
 	}
+	return refused
 }
 
 // enter writes the extension of a unit and returns the unit as it goes into

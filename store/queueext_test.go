@@ -174,3 +174,29 @@ func TestExtensionFilesGoWithTheLog(t *testing.T) {
 	require.Less(t, len(r.files(t, "consumequeue_ext/T/0")), before/2)
 	r.requireTail(t)
 }
+
+// What an extension refuses is passed over without a look at its record.
+func TestGetPassesOverWhatTheExtensionRefuses(t *testing.T) {
+	eachDisk(t, func(t *testing.T, fsys vfs.FS, cfg Config) {
+		s := extStore(t, fsys, cfg)
+		for i := range 100 {
+			mustPut(t, s, newMessage("T", 0, fmt.Sprint("m", i)))
+		}
+		require.NoError(t, s.Close())
+		s = extStore(t, fsys, cfg)
+		defer func() { require.NoError(t, s.Close()) }()
+		looked := 0
+		get := func(offset int64, match func(ext *ExtUnit) bool) (GetStatus, int64, int) {
+			looked = 0
+			b, err := s.Get(GetRequest{Topic: "T", Offset: offset, MaxMsgs: 32, MatchExt: match,
+				MatchRecord: func([]byte) bool { looked++; return true }})
+			require.NoError(t, err)
+			defer b.Release()
+			return b.Status, b.NextOffset, b.Count
+		}
+		status, next, count := get(50, func(ext *ExtUnit) bool { return string(ext.Bitmap) == "m63" || string(ext.Bitmap) == "m99" })
+		require.Equal(t, []any{Found, int64(100), 2, 2}, []any{status, next, count, looked})
+		status, next, count = get(0, func(*ExtUnit) bool { return false })
+		require.Equal(t, []any{NoMatchedMessage, int64(100), 0, 0}, []any{status, next, count, looked})
+	})
+}

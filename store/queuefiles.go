@@ -170,11 +170,18 @@ func (f *queueFiles) readFlag() vfs.Flag {
 // read fills dst with the units from an offset on, up to the end of a file. raw
 // is scratch for at least as many units as are wanted.
 func (f *queueFiles) read(offset int64, dst []unit, raw []byte) (int, error) {
-	n, err := f.readPlain(offset, dst, raw)
-	if f.ext != nil {
-		f.ext.resolve(dst[:n])
-	}
+	n, _, err := f.readMatching(offset, dst, raw, nil)
 	return n, err
+}
+
+// readMatching is read that also says which of the first 64 units have an
+// extension that does not match.
+func (f *queueFiles) readMatching(offset int64, dst []unit, raw []byte, match func(ext *ExtUnit) bool) (n int, refused uint64, err error) {
+	n, err = f.readPlain(offset, dst, raw)
+	if f.ext != nil {
+		refused = f.ext.resolve(dst[:n], match)
+	}
+	return n, refused, err
 }
 
 // readPlain is read without looking into the extension. Of a file that was

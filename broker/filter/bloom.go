@@ -5,7 +5,12 @@
 
 package filter
 
-import "github.com/twmb/murmur3"
+import (
+	"fmt"
+	"math"
+
+	"github.com/twmb/murmur3"
+)
 
 // Bloom is a filter for a number of subscriptions with a rate of false positives.
 type Bloom struct {
@@ -13,8 +18,22 @@ type Bloom struct {
 	Hashes int32 // bits of it for each subscription
 }
 
-// DefaultBloom is Java's: an error rate of 20 % at 32 subscriptions.
-var DefaultBloom = Bloom{Bits: 112, Hashes: 3}
+// NewBloom sizes a filter for a number of subscriptions of which errorPercent in a hundred may be taken for another.
+func NewBloom(errorPercent, subscriptions int32) (Bloom, error) {
+	switch {
+	case errorPercent < 1 || errorPercent >= 100:
+		return Bloom{}, fmt.Errorf("maxErrorRateOfBloomFilter=%d is not between 1 and 99", errorPercent)
+	case subscriptions < 1 || subscriptions > maxSubscriptions:
+		return Bloom{}, fmt.Errorf("expectConsumerNumUseFilter=%d is not between 1 and %d", subscriptions, maxSubscriptions)
+	}
+	// The logarithms are divided as Java divides them, so that rounding up gives its figures.
+	rate := float64(errorPercent) / 100
+	bits := math.Ceil(float64(subscriptions) * (math.Log(1/rate) / math.Log(2)) * (math.Log(math.E) / math.Log(2)))
+	return Bloom{Bits: 8 * int32(math.Ceil(bits/8)), Hashes: int32(math.Ceil(math.Log(rate) / math.Log(0.5)))}, nil
+}
+
+// maxSubscriptions lets the bitmap of the lowest error rate fit into an extension unit.
+const maxSubscriptions = 27_000
 
 // Positions are the bits of a group's subscription to a topic.
 func (b Bloom) Positions(group, topic string) []int32 {

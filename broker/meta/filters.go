@@ -193,7 +193,7 @@ func (t *Filters) register(group string, sub *protocol.SubscriptionData) {
 		return
 	}
 	fresh := &Filter{
-		Bloom: t.bloom(group, sub.Topic), BornTimeMs: t.nowMs(), ClientVersion: sub.SubVersion, ConsumerGroup: group,
+		Bloom: t.bloom(group, sub.Topic), ClientVersion: sub.SubVersion, ConsumerGroup: group,
 		Expression: sub.SubString, ExpressionType: sub.ExpressionType, Topic: sub.Topic,
 	}
 	if known && (sub.SubVersion == old.ClientVersion || old.Expression == sub.SubString && old.ExpressionType == sub.ExpressionType) {
@@ -210,6 +210,9 @@ func (t *Filters) register(group string, sub *protocol.SubscriptionData) {
 	defer t.mu.Unlock()
 	if now, ok := t.byGroup[group][sub.Topic]; ok && now.ClientVersion > fresh.ClientVersion {
 		return // a later heartbeat was faster
+	}
+	if fresh.BornTimeMs == 0 {
+		fresh.BornTimeMs = t.nowMs() // not before the lock: what is stored later has its bit in the bitmap
 	}
 	t.set(fresh)
 	t.commits.mark()

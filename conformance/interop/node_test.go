@@ -171,8 +171,12 @@ func (n *node) found(topic, key, indexType string) int {
 	n.t.Helper()
 	answer := n.raw(protocol.QueryMessage, "topic", topic, "key", key, "maxNum", "32", "indexType", indexType, "beginTimestamp", "0",
 		"endTimestamp", fmt.Sprint(time.Now().Add(time.Hour).UnixMilli()))
-	count := 0
-	for body := answer.Body; len(body) > 0; count++ {
+	return recordsIn(answer.Body)
+}
+
+// recordsIn counts the messages of a body.
+func recordsIn(body []byte) (count int) {
+	for ; len(body) > 0; count++ {
 		body = body[message.RecordSize(body):]
 	}
 	return count

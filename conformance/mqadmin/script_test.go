@@ -34,7 +34,7 @@ var (
 const ofScript = `\{p\}|^#`
 
 // ownSettings are what each cluster has of its own.
-const ownSettings = `^(listenPort|haListenPort|rocketmqHome|configStorePath|brokerConfigPath|bitMapLengthConsumeQueueExt) `
+const ownSettings = `^(listenPort|haListenPort|rocketmqHome|configStorePath|brokerConfigPath) `
 
 // statusValue is a figure in the status of a Broker, or several rates. Java has no distribution in its first minute.
 const statusValue = `putMessageDistributeTime.*|(-?\d+(\.\d+)?(E-?\d+)? ?)+|[KMGT]?i?B\b`
