@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shortcuts for the hand. What each part does stands in bin/test, and `sh bin/test` is what decides.
-.PHONY: all unit race fuzz conformance compatibility crash backlog bench bench-send bench-vs-java bench-store bench-start lint
+.PHONY: all unit race fuzz conformance compatibility crash backlog bench bench-send bench-vs-java bench-store bench-start bench-sql lint
 FUZZTIME ?= 10m
 LINT_VERSION = v2.15.0
 LINT = build/tools/$(LINT_VERSION)/golangci-lint
@@ -44,6 +44,10 @@ bench-store:
 bench-start:
 	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./conformance/startbench
 	build/startbench -bin build $(STARTBENCH)
+
+# SQL92 expressions, ours and the filter library of Java 5.5.0 in turns; the table goes into docs/benchmarks.md.
+bench-sql:
+	go run ./conformance/sqlbench $(SQLBENCH)
 
 lint: $(LINT)
 	$(LINT) run
