@@ -4,6 +4,7 @@ package javaclient
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,17 @@ func TestClustering(t *testing.T) {
 			require.NoError(t, err)
 			eventually(t, "all offsets", func() bool { return j.committed(group, topic, queue) == end })
 		}
+	})
+}
+
+// Consumers of 5.x can leave it to the Broker who has which queue.
+func TestAssignmentByTheBroker(t *testing.T) {
+	each(t, forms[1:], func(t *testing.T, j *client) {
+		topic, group, p := j.newTopic(4), j.unique("group"), j.startProducer(nil)
+		o := options{set: fields{"clientRebalance": false}}
+		a, b := j.startConsumer(group, topic, o), j.startConsumer(group, topic, o)
+		sent := sendUntil(p, topic, 0, func() bool { return a.different() > 0 && b.different() > 0 })
+		eventually(t, "every message at one of the two", func() bool { return together(a.inbox, b.inbox) == sent })
 	})
 }
 
@@ -322,6 +334,12 @@ func TestMessageTrace(t *testing.T) {
 		sent := j.startProducer(set).send("sync", newMessages(topic, 0, 1))[0]
 		got := j.startConsumer(j.unique("group"), topic, options{set: set})
 		eventually(t, "the message", func() bool { return got.different() == 1 })
+		admin := j.startAdmin()
+		eventually(t, "its story where the tools look for it", func() bool {
+			var found queryResult
+			err := admin.try(&found, "queryMessage", trace, sent.MsgID, 64, 0, int64(math.MaxInt64))
+			return err == nil && len(found.MessageList) > 0
+		})
 		eventually(t, "its story", func() bool {
 			var told strings.Builder
 			for _, r := range j.stored(trace, 1) {
