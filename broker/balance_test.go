@@ -26,7 +26,7 @@ const (
 	balanceMembers = 4
 )
 
-// Consumers join, leave, die and fall behind while messages come. What must hold:
+// Consumers join, leave, die, fall silent and fall behind while messages come. What must hold:
 // every message is delivered; none is delivered twice while the members stay the same; a queue that changes hands begins
 // where its offset stands, so that no more repeats than what was fetched and not committed; the deliveries of an orderly
 // group are in the order of the queue, by one member at a time; an offset goes back by a reset only, or, in a group
@@ -228,8 +228,25 @@ func (g *balance) leave(m *member) {
 // die cuts a member's connection. Its locks stay until their lease ends.
 func (g *balance) die(m *member) { g.change(func() { g.remove(m) }) }
 
+// fallSilent keeps a member's connection open without a heartbeat, until the Broker takes it for dead.
+func (g *balance) fallSilent(m *member) {
+	silence := time.Duration(g.b.Config().ChannelExpiredTimeout)*time.Millisecond + 2*sessionScanEvery
+	g.change(func() {
+		g.forget(m)
+		for range silence / (brokerLease / 3) {
+			g.pass(brokerLease / 3)
+		}
+		g.pass(brokerLease / 3)
+	})
+	_ = m.client.Close()
+}
+
 func (g *balance) remove(m *member) {
 	_ = m.client.Close()
+	g.forget(m)
+}
+
+func (g *balance) forget(m *member) {
 	g.members = slices.DeleteFunc(g.members, func(other *member) bool { return other == m })
 }
 

@@ -21,6 +21,7 @@ func (g *balance) actions() map[string]func(*rapid.T) {
 		},
 		"leave":     func(rt *rapid.T) { g.leave(g.someone(rt)) },
 		"die":       func(rt *rapid.T) { g.die(g.someone(rt)) },
+		"silence":   func(rt *rapid.T) { g.fallSilent(g.someone(rt)) },
 		"rebalance": func(rt *rapid.T) { g.someone(rt).rebalance() },
 		"pull": func(rt *rapid.T) {
 			m := g.someone(rt)
