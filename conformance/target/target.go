@@ -71,10 +71,11 @@ type Cluster struct {
 
 // Options vary a cluster. The zero value is what a newcomer has, apart from addresses and quick retries.
 type Options struct {
-	Broker map[string]string // more lines for broker.conf
-	Names  map[string]string // more lines for namesrv.conf
-	Home   string            // a folder that outlives the cluster; empty: a new one, removed by Close
-	JVM    []string          // flags for the JVMs of a Java cluster, in place of those that make tests start fast
+	Broker    map[string]string // more lines for broker.conf
+	Names     map[string]string // more lines for namesrv.conf
+	NamesPort int               // the NameServer's, for programs that hold an address; 0: a free one
+	Home      string            // a folder that outlives the cluster; empty: a new one, removed by Close
+	JVM       []string          // flags for the JVMs of a Java cluster, in place of those that make tests start fast
 }
 
 // retryLevels are the delay levels of a test's Broker: Java's first are 10 s and more apart for retries.
@@ -90,9 +91,12 @@ func Start(kind Kind, o Options) (*Cluster, error) {
 		}
 		c.Home = home
 	}
-	namesPort, err := FreePort()
-	if err != nil {
-		return nil, err
+	namesPort := o.NamesPort
+	var err error
+	if namesPort == 0 {
+		if namesPort, err = FreePort(); err != nil {
+			return nil, err
+		}
 	}
 	brokerPort, err := FreePort()
 	if err != nil {
