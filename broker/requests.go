@@ -132,4 +132,5 @@ func (b *Broker) toolRequests(m *remoting.Mux, l lanes) {
 	remoting.Handle(m, protocol.UpdateBrokerConfig, l.admin, b.updateBrokerConfig)
 	remoting.Handle(m, protocol.GetBrokerConfig, l.admin, b.getBrokerConfig)
 	remoting.Handle(m, protocol.GetBrokerRuntimeInfo, l.admin, b.brokerRuntimeInfo)
+	remoting.Handle(m, protocol.ViewBrokerStatsData, l.admin, b.viewStats)
 }

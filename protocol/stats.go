@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// GET_TOPIC_STATS_INFO(202), GET_CONSUME_STATS(208), GET_BROKER_RUNTIME_INFO(28). Java: TopicStatsTable, TopicOffset,
-// ConsumeStats, OffsetWrapper, KVTable and the header classes of those requests.
+// GET_TOPIC_STATS_INFO(202), GET_CONSUME_STATS(208), GET_BROKER_RUNTIME_INFO(28), VIEW_BROKER_STATS_DATA(315).
+// Java: TopicStatsTable, TopicOffset, ConsumeStats, BrokerStatsData, OffsetWrapper, KVTable and the header classes of those requests.
 
 package protocol
 
@@ -40,6 +40,26 @@ type ConsumeOffset struct {
 	ConsumerOffset  int64 `json:"consumerOffset"`
 	LastTimestampMs int64 `json:"lastTimestamp"`
 	PullOffset      int64 `json:"pullOffset"`
+}
+
+// ViewStatsHeader, VIEW_BROKER_STATS_DATA(315): a name such as TOPIC_PUT_NUMS, and what it is of.
+type ViewStatsHeader struct {
+	StatsName string `rmq:"statsName,required"`
+	StatsKey  string `rmq:"statsKey,required"`
+}
+
+// StatsData answers ViewStatsHeader in the body.
+type StatsData struct {
+	StatsDay    StatsItem `json:"statsDay"`
+	StatsHour   StatsItem `json:"statsHour"`
+	StatsMinute StatsItem `json:"statsMinute"`
+}
+
+// StatsItem is what was counted in a span of time.
+type StatsItem struct {
+	Sum       int64   `json:"sum"`
+	PerSecond float64 `json:"tps"`
+	PerCall   float64 `json:"avgpt"`
 }
 
 // KVTable is a body of plain text pairs, among others of GET_BROKER_RUNTIME_INFO, which has no header.

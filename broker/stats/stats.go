@@ -7,7 +7,6 @@ package stats
 
 import (
 	"context"
-	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,15 +16,12 @@ import (
 
 const (
 	totalEvery = time.Second // samples of the broker's totals
-	itemEvery  = 10 * time.Second
-	totalSpan  = 600 // samples kept: 10 min
-	itemSpan   = 6   // samples kept: 1 min
+	totalSpan  = 600         // samples kept: 10 min
 )
 
 // Meter is a counter with the samples of its recent past.
 type Meter struct {
-	total  atomic.Int64
-	system bool // of a topic that belongs to the broker
+	total atomic.Int64
 
 	mu      sync.Mutex
 	samples []sample // a ring
@@ -74,59 +70,6 @@ func (m *Meter) Rate(back int) float64 {
 	return float64(newest.total-oldest.total) * 1000 / float64(newest.atMs-oldest.atMs)
 }
 
-// item names a counter of one topic and, for what is consumed, one group.
-type item struct{ topic, group string }
-
-// meters are made as they are needed. (Not a sync.Map: its keys are boxed, one
-// allocation for every message.)
-type meters struct {
-	system func(topic string) bool
-
-	mu sync.RWMutex
-	m  map[item]*Meter
-}
-
-func (t *meters) of(key item) *Meter {
-	t.mu.RLock()
-	m := t.m[key]
-	t.mu.RUnlock()
-	if m != nil {
-		return m
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if m = t.m[key]; m == nil {
-		m = newMeter(itemSpan)
-		m.system = t.system(key.topic)
-		t.m[key] = m
-	}
-	return m
-}
-
-func (t *meters) rate(key item) float64 {
-	t.mu.RLock()
-	m := t.m[key]
-	t.mu.RUnlock()
-	if m == nil {
-		return 0
-	}
-	return m.Rate(itemSpan)
-}
-
-func (t *meters) forget(topic string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	maps.DeleteFunc(t.m, func(key item, _ *Meter) bool { return key.topic == topic })
-}
-
-func (t *meters) sampleAt(nowMs int64) {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	for _, m := range t.m {
-		m.sampleAt(nowMs)
-	}
-}
-
 // Stats are a broker's counters.
 type Stats struct {
 	clock clockwork.Clock
@@ -135,11 +78,12 @@ type Stats struct {
 	GetFound, GetMiss                *Meter // pulls, by whether they found anything
 	GetMessages, GetBytes            *Meter
 
-	puts  meters // by topic
-	gets  meters
-	backs meters
+	puts  counters // by topic
+	gets  counters
+	backs counters
 
-	systemPuts, systemGets atomic.Int64 // the part of the messages that are the broker's own
+	brokerPuts, brokerGets counter
+	userPuts, userGets     counter // of topics that are not the broker's own
 
 	mu        sync.Mutex
 	day       int64 // number of the local day that the morning totals belong to
@@ -154,8 +98,8 @@ func New(clock clockwork.Clock, system func(topic string) bool) *Stats {
 		*m = newMeter(totalSpan)
 		(*m).sampleAt(clock.Now().UnixMilli())
 	}
-	for _, t := range []*meters{&s.puts, &s.gets, &s.backs} {
-		t.system, t.m = system, map[item]*Meter{}
+	for _, t := range []*counters{&s.puts, &s.gets, &s.backs} {
+		t.system, t.m = system, map[item]*counter{}
 	}
 	return s
 }
@@ -168,10 +112,11 @@ func (s *Stats) totals() []*Meter {
 func (s *Stats) Put(topic string, messages, bytes int64) {
 	s.PutMessages.Add(messages)
 	s.PutBytes.Add(bytes)
-	m := s.puts.of(item{topic: topic})
-	m.Add(messages)
-	if m.system {
-		s.systemPuts.Add(messages)
+	c := s.puts.of(item{topic: topic})
+	c.add(messages, bytes, 1)
+	s.brokerPuts.add(messages, 0, 0)
+	if !c.system {
+		s.userPuts.add(messages, 0, 0)
 	}
 }
 
@@ -180,16 +125,17 @@ func (s *Stats) Get(topic, group string, messages, bytes int64) {
 	s.GetFound.Add(1)
 	s.GetMessages.Add(messages)
 	s.GetBytes.Add(bytes)
-	m := s.gets.of(item{topic: topic, group: group})
-	m.Add(messages)
-	if m.system {
-		s.systemGets.Add(messages)
+	c := s.gets.of(item{topic: topic, group: group})
+	c.add(messages, bytes, 1)
+	s.brokerGets.add(messages, 0, 0)
+	if !c.system {
+		s.userGets.add(messages, 0, 0)
 	}
 }
 
 // UserTotals are the messages put and got of topics that are not the broker's own.
 func (s *Stats) UserTotals() (puts, gets int64) {
-	return s.PutMessages.Total() - s.systemPuts.Load(), s.GetMessages.Total() - s.systemGets.Load()
+	return s.userPuts.messages.Load(), s.userGets.messages.Load()
 }
 
 // Miss counts a pull that found nothing.
@@ -197,7 +143,7 @@ func (s *Stats) Miss() { s.GetMiss.Add(1) }
 
 // SentBack counts a message that a group could not consume.
 func (s *Stats) SentBack(topic, group string) {
-	s.backs.of(item{topic: topic, group: group}).Add(1)
+	s.backs.of(item{topic: topic, group: group}).add(1, 0, 1)
 }
 
 // PutRate is messages per second stored for a topic over the last minute.
@@ -226,7 +172,10 @@ func (s *Stats) Mornings() (putYesterday, putToday, getYesterday, getToday int64
 func (s *Stats) Run(ctx context.Context) error {
 	ticker := s.clock.NewTicker(totalEvery)
 	defer ticker.Stop()
-	items := s.clock.Now()
+	var sampled [len(spans)]time.Time
+	for span := range sampled {
+		sampled[span] = s.clock.Now()
+	}
 	for {
 		select {
 		case <-ctx.Done():
@@ -237,18 +186,23 @@ func (s *Stats) Run(ctx context.Context) error {
 		for _, m := range s.totals() {
 			m.sampleAt(now.UnixMilli())
 		}
-		if now.Sub(items) >= itemEvery {
-			items = now
-			s.sampleItems(now.UnixMilli())
+		for span := range sampled {
+			if now.Sub(sampled[span]) >= spans[span].every {
+				sampled[span] = now
+				s.sampleAt(Span(span), now.UnixMilli())
+			}
 		}
 		s.turnDay(now)
 	}
 }
 
-func (s *Stats) sampleItems(nowMs int64) {
-	s.puts.sampleAt(nowMs)
-	s.gets.sampleAt(nowMs)
-	s.backs.sampleAt(nowMs)
+func (s *Stats) sampleAt(span Span, nowMs int64) {
+	for _, t := range []*counters{&s.puts, &s.gets, &s.backs} {
+		t.sampleAt(span, nowMs)
+	}
+	for _, c := range []*counter{&s.brokerPuts, &s.brokerGets, &s.userPuts, &s.userGets} {
+		c.sampleAt(span, nowMs)
+	}
 }
 
 func (s *Stats) turnDay(now time.Time) {

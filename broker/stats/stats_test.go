@@ -57,6 +57,15 @@ func TestRatesAndMornings(t *testing.T) {
 	require.EqualValues(t, 157, s.PutMessages.Total())
 	_, today, _, getToday := s.Mornings()
 	require.EqualValues(t, []int64{150, 60}, []int64{today, getToday})
+	view, ok := s.View("TOPIC_PUT_SIZE", "T")
+	require.True(t, ok)
+	require.Equal(t, Figures{}, view.Of(Hour), "no snapshot yet")
+	_, ok = s.View("GROUP_GET_NUMS", "T@G")
+	require.True(t, ok)
+	for _, unknown := range [][2]string{{"GROUP_GET_NUMS", "T@other"}, {"SNDBCK_PUT_NUMS", "T@G"}, {"NONE", "T"}} {
+		_, ok = s.View(unknown[0], unknown[1])
+		require.False(t, ok, unknown)
+	}
 	s.Forget("T")
 	require.Zero(t, s.PutRate("T"))
 	cancel()
@@ -67,4 +76,22 @@ func (m *Meter) newest() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.samples[(m.next-1+len(m.samples))%len(m.samples)].atMs
+}
+
+// The figures are those of Java's StatsItem: from the first snapshot that is kept to the last.
+func TestFigures(t *testing.T) {
+	c := &counter{}
+	c.sampleAt(Minute, 0)
+	require.Equal(t, Figures{}, c.figures(Minute, false), "nothing was counted")
+	c.add(50, 5000, 10)
+	c.sampleAt(Minute, 1_000_000)
+	c.sampleAt(Hour, 1_000_000)
+	require.Equal(t, Figures{Sum: 50, PerSecond: 5, PerCall: 5}, c.figures(Minute, false))
+	require.Equal(t, Figures{Sum: 5000, PerSecond: 500, PerCall: 500}, c.figures(Minute, true))
+	require.Equal(t, Figures{Sum: 50, PerSecond: 50.0 / 600, PerCall: 5}, c.figures(Hour, false))
+	for i := range int64(7) {
+		c.add(6, 0, 0)
+		c.sampleAt(Minute, 1_010_000+i*10_000)
+	}
+	require.Equal(t, Figures{Sum: 36, PerSecond: 0.6}, c.figures(Minute, false), "the first snapshots have gone")
 }

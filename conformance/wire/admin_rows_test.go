@@ -73,6 +73,20 @@ var adminRows = []*family{
 	{code: protocol.CleanUnusedTopic, to: toBroker},
 	{code: protocol.DeleteExpiredCommitLog, to: toBroker},
 	{
+		// The figures are those of the last snapshot, which each takes at its own time.
+		code: protocol.ViewBrokerStatsData, to: toBroker, prepare: threeMessages, varies: `^body\.stats`,
+		params: []param{text("statsName", "TOPIC_PUT_NUMS"), text("statsKey", "{topic}")},
+		rows: []row{
+			{name: "bytes", set: []string{"statsName", "TOPIC_PUT_SIZE"}},
+			{name: "a group that got nothing", set: []string{"statsName", "GROUP_GET_NUMS", "statsKey", "{topic}@{group}"}},
+			{name: "a group that sent nothing back", set: []string{"statsName", "SNDBCK_PUT_NUMS", "statsKey", "{topic}@{group}"}},
+			{name: "the broker", set: []string{"statsName", "BROKER_PUT_NUMS", "statsKey", "DefaultCluster"}},
+			{name: "another cluster", set: []string{"statsName", "BROKER_PUT_NUMS", "statsKey", "{group}"}},
+			{name: "latencies", set: []string{"statsName", "TOPIC_PUT_LATENCY", "statsKey", "0@{topic}"}},
+		},
+		allow: []*rule{{rows: `^latencies$`, Allowance: Allowance{Differs, "stats-names", ""}, ours: protocol.SystemError}},
+	},
+	{
 		code: protocol.GetBrokerRuntimeInfo, to: toBroker, varies: `^body\.table\.`, hidden: `scheduleMessageOffset_`,
 		allow: []*rule{{Allowance: Allowance{SameCode, "runtime-4x", `getTransferedTps$`}}},
 	},
