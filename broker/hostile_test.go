@@ -80,6 +80,7 @@ func goodRequests(stored *message.Message) map[int32]goodRequest {
 		protocol.UpdateAndCreateTopicList:             {"", `{"topicConfigList":[{"topicName":"Listed",` + topic + `]}`},
 		protocol.GetAllTopicConfig:                    {"topicSeq=0 maxTopicNum=10", ""},
 		protocol.GetTopicStatsInfo:                    {"topic=T", ""},
+		protocol.ViewBrokerStatsData:                  {"statsName=TOPIC_PUT_NUMS statsKey=T", ""},
 		protocol.GetTopicConfig:                       {"topic=T", ""},
 		protocol.DeleteTopicInBroker:                  {"topic=Doomed", ""},
 		protocol.GetSystemTopicListFromBroker:         {},
