@@ -23,6 +23,8 @@ type producerExample struct {
 	text         func(i int) string // tag|key|body of its message i
 }
 
+const traceTopic = "RMQ_SYS_TRACE_TOPIC"
+
 func hello(int) string { return "TagA|OrderID188|Hello world" }
 
 func tagged(tags string, key, body string) func(i int) string {
@@ -59,6 +61,7 @@ func TestProducers(t *testing.T) {
 	f := newField(t)
 	each(t, producers, func(e producerExample) (string, string) { return e.class, e.only }, func(t *testing.T, runtime string, e producerExample) {
 		before := f.stored(t, e.topic)
+		traces := len(f.stored(t, traceTopic))
 		p := f.start(t, runtime, e.class)
 		if e.endless && runtime == "java" {
 			p.wait(t, func(out string) bool {
@@ -80,6 +83,9 @@ func TestProducers(t *testing.T) {
 			if _, old := before[place]; !old {
 				got[m.Tags()+"|"+m.Keys()+"|"+string(m.Body)]++
 			}
+		}
+		if e.class == "tracemessage.TraceProducer" {
+			require.NoError(t, f.WaitStored(traceTopic, int64(traces+1))) // a record holds several traces
 		}
 		require.True(t, maps.Equal(want, got), "%d different messages were stored, %d expected", len(got), len(want))
 	})
