@@ -11,10 +11,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"rocketd/compat"
-	"rocketd/protocol/message"
 )
 
 type valueKind uint8
@@ -61,7 +61,7 @@ var errIncomparable = errors.New("values that cannot be compared")
 
 // expr is a node of a compiled expression.
 type expr interface {
-	eval(props string) (value, error)
+	eval(p *properties) (value, error)
 }
 
 // isBoolean says whether an expression is a condition by its form.
@@ -69,7 +69,7 @@ func isBoolean(x expr) bool {
 	switch x := x.(type) {
 	case constant:
 		return x.kind == boolean || x.kind == null
-	case property, minus:
+	case property, *minus:
 		return false
 	}
 	return true
@@ -77,24 +77,23 @@ func isBoolean(x expr) bool {
 
 type constant struct{ value }
 
-func (x constant) eval(string) (value, error) { return x.value, nil }
+func (x constant) eval(*properties) (value, error) { return x.value, nil }
 
-// property is a property's name.
-type property string
+// property is the number of a property's name.
+type property int
 
-func (x property) eval(props string) (value, error) {
-	s, ok := message.Property(props, string(x))
-	if !ok {
-		return value{}, nil
+func (x property) eval(p *properties) (value, error) {
+	if s := p.value(int(x)); s != "" {
+		return value{kind: text, s: s}, nil
 	}
-	return value{kind: text, s: s}, nil
+	return value{}, nil
 }
 
 // cast is a property where a truth value is wanted. As properties are texts, it is false or, if missing, unknown.
 type cast struct{ name property }
 
-func (x cast) eval(props string) (value, error) {
-	v, err := x.name.eval(props)
+func (x cast) eval(p *properties) (value, error) {
+	v, err := x.name.eval(p)
 	if v.kind == text {
 		v = truth(false)
 	}
@@ -103,8 +102,8 @@ func (x cast) eval(props string) (value, error) {
 
 type minus struct{ x expr }
 
-func (x minus) eval(props string) (value, error) {
-	v, err := x.x.eval(props)
+func (x *minus) eval(p *properties) (value, error) {
+	v, err := x.x.eval(p)
 	switch v.kind {
 	case integer:
 		v.i = int64(int32(-v.i))
@@ -120,8 +119,8 @@ func (x minus) eval(props string) (value, error) {
 
 type negation struct{ x expr }
 
-func (x negation) eval(props string) (value, error) {
-	v, err := x.x.eval(props)
+func (x *negation) eval(p *properties) (value, error) {
+	v, err := x.x.eval(p)
 	if v.kind == boolean {
 		v.b = !v.b
 	}
@@ -130,10 +129,10 @@ func (x negation) eval(props string) (value, error) {
 
 type and struct{ xs []expr }
 
-func (x and) eval(props string) (value, error) {
+func (x *and) eval(p *properties) (value, error) {
 	all := truth(true)
 	for _, operand := range x.xs {
-		v, err := operand.eval(props)
+		v, err := operand.eval(p)
 		if err != nil || v.isFalse() {
 			return v, err
 		}
@@ -146,10 +145,10 @@ func (x and) eval(props string) (value, error) {
 
 type or struct{ xs []expr }
 
-func (x or) eval(props string) (value, error) {
+func (x *or) eval(p *properties) (value, error) {
 	none := truth(false)
 	for _, operand := range x.xs {
-		v, err := operand.eval(props)
+		v, err := operand.eval(p)
 		if err != nil || v.isTrue() {
 			return v, err
 		}
@@ -162,19 +161,19 @@ func (x or) eval(props string) (value, error) {
 
 type isNull struct{ x expr }
 
-func (x isNull) eval(props string) (value, error) {
-	v, err := x.x.eval(props)
+func (x *isNull) eval(p *properties) (value, error) {
+	v, err := x.x.eval(p)
 	return truth(v.kind == null), err
 }
 
 type equal struct{ left, right expr }
 
-func (x equal) eval(props string) (value, error) {
-	l, err := x.left.eval(props)
+func (x *equal) eval(p *properties) (value, error) {
+	l, err := x.left.eval(p)
 	if err != nil {
 		return value{}, err
 	}
-	r, err := x.right.eval(props)
+	r, err := x.right.eval(p)
 	switch {
 	case err != nil:
 		return value{}, err
@@ -189,17 +188,42 @@ func (x equal) eval(props string) (value, error) {
 	return truth(order == 0), err
 }
 
+// order is a comparison's operator.
+type order uint8
+
+const (
+	greater order = iota
+	atLeast
+	less
+	atMost
+)
+
+var orders = map[string]order{">": greater, ">=": atLeast, "<": less, "<=": atMost}
+
+// holds says whether the operator does, for what compareSame returned.
+func (o order) holds(compared int) bool {
+	switch o {
+	case greater:
+		return compared > 0
+	case atLeast:
+		return compared >= 0
+	case less:
+		return compared < 0
+	}
+	return compared <= 0
+}
+
 type compare struct {
-	op          string
+	op          order
 	left, right expr
 }
 
-func (x compare) eval(props string) (value, error) {
-	l, err := x.left.eval(props)
+func (x *compare) eval(p *properties) (value, error) {
+	l, err := x.left.eval(p)
 	if err != nil || l.kind == null {
 		return value{}, err
 	}
-	r, err := x.right.eval(props)
+	r, err := x.right.eval(p)
 	if err != nil || r.kind == null {
 		return value{}, err
 	}
@@ -211,16 +235,55 @@ func (x compare) eval(props string) (value, error) {
 			return value{}, err
 		}
 	}
-	order, err := compareAny(l, r)
-	switch x.op {
-	case ">":
-		return truth(order > 0), err
-	case ">=":
-		return truth(order >= 0), err
-	case "<":
-		return truth(order < 0), err
+	compared, err := compareAny(l, r)
+	return truth(x.op.holds(compared)), err
+}
+
+// compareNumber is a compare of a property with a number, which is what most are.
+type compareNumber struct {
+	op   order
+	name property
+	with value
+}
+
+func (x *compareNumber) eval(p *properties) (value, error) {
+	s := p.value(int(x.name))
+	if s == "" {
+		return value{}, nil
 	}
-	return truth(order <= 0), err
+	v, err := parseAs(s, x.with.kind)
+	return truth(x.op.holds(compareSame(v, x.with))), err
+}
+
+// between is two compareNumbers of a property, with numbers of one kind.
+type between struct {
+	name      property
+	low, high value
+	not       bool
+}
+
+func (x *between) eval(p *properties) (value, error) {
+	s := p.value(int(x.name))
+	if s == "" {
+		return value{}, nil
+	}
+	v, err := parseAs(s, x.low.kind)
+	inside := compareSame(v, x.low) >= 0 && compareSame(v, x.high) <= 0
+	return truth(inside != x.not), err
+}
+
+// equalText is an equal of a property and a text.
+type equalText struct {
+	name property
+	with string
+}
+
+func (x *equalText) eval(p *properties) (value, error) {
+	s := p.value(int(x.name))
+	if s == "" {
+		return value{}, nil
+	}
+	return truth(s == x.with), nil
 }
 
 // compareAny compares two values that are not null as Java's compareTo does after its conversions. What has no
@@ -278,16 +341,23 @@ func bit(b bool) int {
 // in is a list of texts.
 type in struct {
 	name property
+	list []string // short, or nil
 	set  map[string]bool
 	not  bool
 }
 
-func (x in) eval(props string) (value, error) {
-	v, err := x.name.eval(props)
-	if v.kind == text {
-		v = truth(x.set[v.s] != x.not)
+// shortList is how many texts are looked through quicker than they are looked up.
+const shortList = 8
+
+func (x *in) eval(p *properties) (value, error) {
+	s := p.value(int(x.name))
+	switch {
+	case s == "":
+		return value{}, nil
+	case x.list != nil:
+		return truth(slices.Contains(x.list, s) != x.not), nil
 	}
-	return v, err
+	return truth(x.set[s] != x.not), nil
 }
 
 // textTest is CONTAINS, STARTSWITH or ENDSWITH. Of what is no text it is false, with NOT as well.
@@ -298,8 +368,8 @@ type textTest struct {
 	not  bool
 }
 
-func (x textTest) eval(props string) (value, error) {
-	v, err := x.x.eval(props)
+func (x *textTest) eval(p *properties) (value, error) {
+	v, err := x.x.eval(p)
 	if err != nil || v.kind != text || x.want == "" {
 		return truth(false), err
 	}

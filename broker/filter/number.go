@@ -34,6 +34,15 @@ func parseInteger(s string, kind valueKind, low, high int64) (value, error) {
 	if s == "" {
 		return value{}, errIncomparable
 	}
+	if n, ok := plainDigits(s); ok {
+		if negative {
+			n = -n
+		}
+		if n < low || n > high {
+			return value{}, errIncomparable
+		}
+		return value{kind: kind, i: n}, nil
+	}
 	n := int64(0) // counted downwards, because there is one negative number more
 	for _, r := range s {
 		d, ok := digitValue(r)
@@ -52,6 +61,21 @@ func parseInteger(s string, kind valueKind, low, high int64) (value, error) {
 		return value{}, errIncomparable
 	}
 	return value{kind: kind, i: n}, nil
+}
+
+// plainDigits reads what most numbers are: some ASCII digits.
+func plainDigits(s string) (n int64, ok bool) {
+	const most = 18 // which cannot overflow
+	if len(s) > most {
+		return 0, false
+	}
+	for i := range len(s) {
+		if !isDigit(s[i]) {
+			return 0, false
+		}
+		n = n*10 + int64(s[i]-'0')
+	}
+	return n, true
 }
 
 // digitValue is the value of a decimal digit. Java looks at 16 bits at a time, so that only the first 65,536 characters

@@ -9,18 +9,26 @@ package filter
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"unsafe"
+
+	"rocketd/protocol/message"
 )
 
 // maxDepth bounds how deep an expression nests. Java's parser overflows its stack before twice as many.
 const maxDepth = 1000
 
 // Expression is a compiled SQL92 expression. It may be used by many at once.
-type Expression struct{ root expr }
+type Expression struct {
+	root  expr
+	names message.Names // the properties that it asks for
+}
 
 // Compile reads an SQL92 expression. The error is a *SyntaxError.
 func Compile(text string) (*Expression, error) {
-	p := &parser{lex: lexer{text: text}}
+	e := new(Expression)
+	p := &parser{lex: lexer{text: text}, names: &e.names}
 	if err := p.advance(); err != nil {
 		return nil, err
 	}
@@ -28,17 +36,19 @@ func Compile(text string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := p.asBoolean(x)
+	e.root, err = p.asBoolean(x)
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{root}, nil
+	return e, nil
 }
 
 // Matches says whether a message with these properties is for the subscriber. props is the text that records carry; it
 // is only read, and not kept.
 func (e *Expression) Matches(props []byte) bool {
-	v, err := e.root.eval(unsafe.String(unsafe.SliceData(props), len(props)))
+	p := newProperties(&e.names, unsafe.String(unsafe.SliceData(props), len(props)))
+	v, err := e.root.eval(p)
+	p.release()
 	return err == nil && v.isTrue()
 }
 
@@ -46,6 +56,7 @@ type parser struct {
 	lex   lexer
 	tok   token // the next word, not yet used
 	depth int
+	names *message.Names
 }
 
 func (p *parser) advance() (err error) {
@@ -97,11 +108,11 @@ func (p *parser) nested(read func() (expr, error)) (expr, error) {
 }
 
 func (p *parser) or() (expr, error) {
-	return p.chain("OR", p.and, func(xs []expr) expr { return or{xs} })
+	return p.chain("OR", p.and, func(xs []expr) expr { return &or{xs} })
 }
 
 func (p *parser) and() (expr, error) {
-	return p.chain("AND", p.equality, func(xs []expr) expr { return and{xs} })
+	return p.chain("AND", p.equality, func(xs []expr) expr { return &and{xs} })
 }
 
 // chain reads operands with a logical operator between them. They stay one flat list, however long.
@@ -176,10 +187,14 @@ func (p *parser) equal(left expr, not bool) (expr, error) {
 	if leftLiteral && rightLiteral && l.kind == boolean && r.kind != boolean {
 		return nil, p.fail("%v cannot be compared with %v", l.value, r.value)
 	}
-	if not {
-		return negation{equal{left, right}}, nil
+	var x expr = &equal{left, right}
+	if name, ok := left.(property); ok && rightLiteral && r.kind == text {
+		x = &equalText{name, r.s}
 	}
-	return equal{left, right}, nil
+	if not {
+		return &negation{x}, nil
+	}
+	return x, nil
 }
 
 func (p *parser) is(x expr) (expr, error) {
@@ -194,9 +209,9 @@ func (p *parser) is(x expr) (expr, error) {
 		return nil, err
 	}
 	if not {
-		return negation{isNull{x}}, nil
+		return &negation{&isNull{x}}, nil
 	}
-	return isNull{x}, nil
+	return &isNull{x}, nil
 }
 
 func (p *parser) comparison() (expr, error) {
@@ -246,7 +261,11 @@ func (p *parser) newCompare(op string, left, right expr) (expr, error) {
 			return nil, p.fail("a condition cannot be an operand of %s", op)
 		}
 	}
-	return compare{op, left, right}, nil
+	name, isName := left.(property)
+	if with, ok := right.(constant); ok && isName {
+		return &compareNumber{orders[op], name, with.value}, nil
+	}
+	return &compare{orders[op], left, right}, nil
 }
 
 // test reads what follows x from BETWEEN, IN, CONTAINS, STARTSWITH or ENDSWITH on.
@@ -298,10 +317,15 @@ func (p *parser) between(x expr, not bool) (expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	if not {
-		return or{[]expr{l, h}}, nil
+	lower, ok := l.(*compareNumber)
+	upper, both := h.(*compareNumber)
+	switch {
+	case ok && both && lower.with.kind == upper.with.kind:
+		return &between{lower.name, lower.with, upper.with, not}, nil
+	case not:
+		return &or{[]expr{l, h}}, nil
 	}
-	return and{[]expr{l, h}}, nil
+	return &and{[]expr{l, h}}, nil
 }
 
 // checkRange refuses two literals that no value lies between; Java does so without NOT only.
@@ -346,12 +370,16 @@ func (p *parser) in(x expr, op string, not bool) (expr, error) {
 	if !ok {
 		return nil, p.fail("only a property can stand before %s", op)
 	}
-	return in{name, set, not}, nil
+	y := &in{name: name, set: set, not: not}
+	if len(set) <= shortList {
+		y.list = slices.Sorted(maps.Keys(set))
+	}
+	return y, nil
 }
 
 func (p *parser) text(x expr, op string, not bool) (expr, error) {
 	s, err := p.stringLiteral()
-	return textTest{x, op, s, not}, err
+	return &textTest{x, op, s, not}, err
 }
 
 func (p *parser) stringLiteral() (string, error) {
@@ -373,10 +401,10 @@ func (p *parser) unary() (expr, error) {
 	}
 	switch sign {
 	case "-":
-		return minus{x}, nil
+		return &minus{x}, nil
 	case "NOT":
 		x, err = p.asBoolean(x)
-		return negation{x}, err
+		return &negation{x}, err
 	}
 	return x, nil
 }
@@ -385,7 +413,7 @@ func (p *parser) primary() (expr, error) {
 	t := p.tok
 	switch t.kind {
 	case tokName:
-		return property(t.text), p.advance()
+		return property(p.names.Number(t.text)), p.advance()
 	case tokNumber:
 		if t.num.kind == null {
 			return nil, p.fail("number %s is out of range", t.text)

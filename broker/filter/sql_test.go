@@ -125,7 +125,7 @@ func FuzzSQL(f *testing.F) {
 		if err != nil {
 			return
 		}
-		p := &parser{lex: lexer{text: expression}}
+		p := &parser{lex: lexer{text: expression}, names: new(message.Names)}
 		require.NoError(t, p.advance())
 		_, err = p.or()
 		require.NoError(t, err)
