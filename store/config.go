@@ -156,7 +156,7 @@ type Config struct {
 	QueueTailMaxUnits int `conf:"queueTailMaxUnits,static"`
 	// Ours. How many consume-queue files may be open at a time.
 	MaxOpenQueueFiles int `conf:"maxOpenQueueFiles,hot"`
-	// Ours. How the commit log is written: "mmap" or "pwrite".
+	// Ours. How the commit log is written: "mmap", "pwrite", or "auto": pwrite with SYNC_FLUSH, else mmap.
 	CommitLogWritePath string `conf:"commitLogWritePath,static"`
 	// Ours. How many bytes of a commit-log file get disk blocks at a time.
 	CommitLogAllocateStep int64 `conf:"commitLogAllocateStep,static"`
@@ -216,9 +216,17 @@ func DefaultConfig() Config {
 		TimerLogFileSize:                  100 << 20,
 		QueueTailMaxUnits:                 1 << 19,
 		MaxOpenQueueFiles:                 4096,
-		CommitLogWritePath:                "mmap",
+		CommitLogWritePath:                "auto",
 		CommitLogAllocateStep:             16 << 20,
 	}
+}
+
+// pwrites says whether the commit log is written by system calls, and not through its mapping.
+func (c *Config) pwrites() bool {
+	if c.CommitLogWritePath == "auto" {
+		return c.FlushDiskType == SyncFlush
+	}
+	return c.CommitLogWritePath == "pwrite"
 }
 
 // Validate reports the first setting that the store cannot work with.
@@ -246,8 +254,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("queueTailMaxUnits=%d is not positive", c.QueueTailMaxUnits)
 	case c.CommitLogAllocateStep < 4096:
 		return fmt.Errorf("commitLogAllocateStep=%d is below 4096", c.CommitLogAllocateStep)
-	case c.CommitLogWritePath != "mmap" && c.CommitLogWritePath != "pwrite":
-		return fmt.Errorf("commitLogWritePath=%s is neither mmap nor pwrite", c.CommitLogWritePath)
+	case c.CommitLogWritePath != "auto" && c.CommitLogWritePath != "mmap" && c.CommitLogWritePath != "pwrite":
+		return fmt.Errorf("commitLogWritePath=%s is none of auto, mmap and pwrite", c.CommitLogWritePath)
 	}
 	_, err := c.DelayLevels()
 	if err == nil {

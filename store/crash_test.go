@@ -79,9 +79,7 @@ func TestCrash(t *testing.T) {
 
 func crashRun(t testing.TB, seed int64) int {
 	m := &crashModel{t: t, seed: seed, rng: rand.New(rand.NewSource(seed)), fs: vfs.NewMem(), cfg: smallConfig("/store")}
-	if m.rng.Intn(2) == 0 {
-		m.cfg.CommitLogWritePath = "pwrite"
-	}
+	m.cfg.CommitLogWritePath = []string{"pwrite", "mmap"}[m.rng.Intn(2)]
 	m.s = newStore(t, m.fs, m.cfg)
 	m.watch()
 	for range 60 {

@@ -64,9 +64,7 @@ func TestDiskFails(t *testing.T) {
 
 func faultRun(t *testing.T, seed int64, fault func(rng *rand.Rand) func(op vfs.Op) error, heals bool) {
 	m := &crashModel{t: t, seed: seed, rng: rand.New(rand.NewSource(seed)), fs: vfs.NewMem(), cfg: smallConfig("/store")}
-	if m.rng.Intn(2) == 0 {
-		m.cfg.CommitLogWritePath = "pwrite"
-	}
+	m.cfg.CommitLogWritePath = []string{"pwrite", "mmap"}[m.rng.Intn(2)]
 	m.s = newStore(t, m.fs, m.cfg)
 	for range 10 + m.rng.Intn(20) {
 		m.step()

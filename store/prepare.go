@@ -11,7 +11,8 @@ package store
 import "context"
 
 // With SYNC_FLUSH nothing is read ahead: the kernel reads ahead in large pieces,
-// and a store makes the whole piece dirty, which each sync would write.
+// and a store through the mapping makes the whole piece dirty, which each sync
+// would write.
 
 // preparedBytes are made ready ahead of the log's end, each time when half of
 // them are used up.

@@ -154,7 +154,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		memory: memory,
 		log: &commitLog{
 			fs: deps.FS, paths: newLogPaths(&cfg), fileSize: cfg.CommitLogFileSize, step: cfg.CommitLogAllocateStep,
-			pwrite: cfg.CommitLogWritePath == "pwrite",
+			pwrite: cfg.pwrites(),
 		},
 		kick:      make(chan struct{}, 1),
 		urgent:    make(chan struct{}, 1),
