@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,13 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
 	"rocketd/cmd/mqtools/bench"
+	"rocketd/conformance/benchrun"
 	"rocketd/conformance/target"
 	"rocketd/protocol"
 	"rocketd/remoting"
@@ -145,15 +144,8 @@ func try(ctx context.Context, addr string, req *protocol.Command) (*protocol.Com
 
 // load runs a load of `mqtools bench` on the Broker, in a process of its own.
 func (s *side) load(args ...string) (*bench.Result, error) {
-	args = append(append([]string{"bench"}, args...), "-b", s.cluster.Broker.Addr, "-p", strconv.Itoa(s.broker.PID()), "--json")
-	cmd := exec.Command(filepath.Join(*bin, "mqtools"), args...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	r, err := benchrun.ResultOf(benchrun.Process(filepath.Join(*bin, "mqtools"), s.cluster.Broker.Addr, s.broker.PID(), args...))
 	if err != nil {
-		return nil, err
-	}
-	r := new(bench.Result)
-	if err := json.Unmarshal(out, r); err != nil {
 		return nil, err
 	}
 	if r.Errors > 0 {

@@ -5,7 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -18,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"rocketd/cmd/mqtools/bench"
+	"rocketd/conformance/benchrun"
 	"rocketd/conformance/target"
 	"rocketd/internal/yardstick/rounds"
 	"rocketd/protocol"
@@ -35,19 +35,12 @@ const (
 
 // load is a load of `mqtools bench` on a Broker, in a process of its own.
 func load(broker *target.Server, args ...string) *exec.Cmd {
-	args = append(append([]string{"bench"}, args...), "-b", broker.Addr, "-p", strconv.Itoa(broker.PID()), "-g", group, "--json")
-	cmd := exec.Command(filepath.Join(*bin, "mqtools"), args...)
-	cmd.Stderr = os.Stderr
-	return cmd
+	return benchrun.Process(filepath.Join(*bin, "mqtools"), broker.Addr, broker.PID(), append(args, "-g", group)...)
 }
 
 func result(cmd *exec.Cmd) (*bench.Result, error) {
-	out, err := cmd.Output()
+	r, err := benchrun.ResultOf(cmd)
 	if err != nil {
-		return nil, err
-	}
-	r := new(bench.Result)
-	if err := json.Unmarshal(out, r); err != nil {
 		return nil, err
 	}
 	if r.Errors > 0 {

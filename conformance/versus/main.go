@@ -6,18 +6,17 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"rocketd/cmd/mqtools/bench"
+	"rocketd/conformance/benchrun"
 	"rocketd/conformance/target"
 	"rocketd/internal/yardstick/rounds"
 )
@@ -160,13 +159,5 @@ func startFloor() (side, func() error, error) {
 
 // measure runs one load on one side, in a process of its own.
 func measure(s side, args []string) (*bench.Result, error) {
-	args = append(append([]string{"bench"}, args...), "-b", s.addr, "-p", strconv.Itoa(s.pid), "--json")
-	cmd := exec.Command(filepath.Join(*bin, "mqtools"), args...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, err
-	}
-	r := new(bench.Result)
-	return r, json.Unmarshal(out, r)
+	return benchrun.ResultOf(benchrun.Process(filepath.Join(*bin, "mqtools"), s.addr, s.pid, args...))
 }
