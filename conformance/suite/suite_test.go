@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,12 +78,16 @@ func eachAlone(t *testing.T, o target.Options, kinds []target.Kind, test func(t 
 	}
 }
 
-var names atomic.Int64
+var (
+	names atomic.Int64
+	run   = strconv.FormatInt(time.Now().UnixMilli(), 36)
+)
 
-// unique returns a name that no other test uses.
+// unique returns a name that no other test uses, nor any earlier run: the Go client keeps the offsets of a broadcast in a
+// file below HOME, named by group and instance, and would go on from there in topics of the same names.
 func unique(t *testing.T, what string) string {
 	test, _, _ := strings.Cut(t.Name(), "/")
-	return fmt.Sprintf("%s_%s_%d", test, what, names.Add(1))
+	return fmt.Sprintf("%s_%s_%s_%d", test, what, run, names.Add(1))
 }
 
 func newTopic(t *testing.T, c *target.Cluster, queues int32) string {
