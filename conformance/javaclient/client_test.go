@@ -16,14 +16,16 @@ import (
 // client is a program and the cluster that a test lets it work with.
 type client struct {
 	*jvm
-	t *testing.T
-	c *target.Cluster
+	t      *testing.T
+	c      *target.Cluster
+	topics map[string]bool // those that newTopic has made
 }
 
 // object is a Java object, by the name that the program keeps it under.
 type object struct {
 	*client
-	name string
+	name  string
+	knows map[string]bool // topics whose routes a producer has
 }
 
 // ref stands for an object where a method wants one.
@@ -191,7 +193,7 @@ func (o *object) send(mode string, messages []message) []sent {
 	return o.deliver(fields{"mode": mode, "messages": messages})
 }
 
-// sendTo sends messages to a queue: a client that gets no route in time takes others than a topic has.
+// sendTo sends messages to a queue.
 func (o *object) sendTo(q queue, messages []message) []sent {
 	o.t.Helper()
 	return o.deliver(fields{"mode": "queue", "queue": q, "messages": messages})
@@ -199,6 +201,11 @@ func (o *object) sendTo(q queue, messages []message) []sent {
 
 func (o *object) deliver(command fields) (results []sent) {
 	o.t.Helper()
+	for _, m := range command["messages"].([]message) {
+		if o.topics[m.Topic] && !o.knows[m.Topic] {
+			o.learn(m.Topic)
+		}
+	}
 	command["do"], command["on"] = "send", o.name
 	require.NoError(o.t, o.do(command, &results))
 	for i, r := range results {
@@ -207,6 +214,26 @@ func (o *object) deliver(command fields) (results []sent) {
 		}
 	}
 	return results
+}
+
+// learn has a producer ask for a topic's route until it has it. By itself it asks once, when it sends. On a busy machine
+// that fails: a producer of 4.9.8 also asks for TBW102's route twice a second, and who asks holds a lock that others wait
+// for three seconds at most. Then it takes four queues of TBW102 for the topic's own, and the Broker refuses those that
+// the topic does not have.
+func (o *object) learn(topic string) {
+	o.t.Helper()
+	inner := o.keep("getDefaultMQProducerImpl")
+	routes := inner.keep("getMqClientFactory")
+	eventually(o.t, "the route of "+topic+" at the producer", func() bool {
+		var missing bool
+		routes.call(nil, "updateTopicRouteInfoFromNameServer", topic)
+		inner.call(&missing, "isPublishTopicNeedUpdate", topic)
+		return !missing
+	})
+	if o.knows == nil {
+		o.knows = map[string]bool{}
+	}
+	o.knows[topic] = true
 }
 
 // inbox collects what a consumer received, in the order of its arrival.

@@ -331,8 +331,14 @@ func TestMessageTrace(t *testing.T) {
 	each(t, releases[1:], func(t *testing.T, j *client) {
 		topic, trace := j.newTopic(1), j.newTopic(1)
 		set := fields{"enableTrace": true, "traceTopic": trace}
-		sent := j.startProducer(set).send("sync", newMessages(topic, 0, 1))[0]
-		got := j.startConsumer(j.unique("group"), topic, options{set: set})
+		p, got := j.startProducer(set), j.startConsumer(j.unique("group"), topic, options{set: set})
+		for _, traced := range []*object{p, got.object} {
+			// The client forgets a trace that it cannot send within five seconds.
+			tracer := traced.keep("getTraceDispatcher").keep("getTraceProducer")
+			tracer.learn(trace)
+			eventually(t, "the tracer's connection", func() bool { return tracer.try(nil, "maxOffset", queue{trace, "broker-a", 0}) == nil })
+		}
+		sent := p.send("sync", newMessages(topic, 0, 1))[0]
 		eventually(t, "the message", func() bool { return got.different() == 1 })
 		admin := j.startAdmin()
 		eventually(t, "its story where the tools look for it", func() bool {

@@ -72,7 +72,7 @@ func run(t *testing.T, with []release, only []target.Kind, cluster func(*testing
 				name, _, _ := strings.Cut(strings.TrimPrefix(t.Name(), "Test"), "/")
 				report.Test(t, report.Features, report.Words(name), fmt.Sprintf("%s on %s", r, kind))
 				requireJDK(t)
-				test(t, &client{jvm: shareJVM(t, r), t: t, c: cluster(t, kind)})
+				test(t, &client{jvm: shareJVM(t, r), t: t, c: cluster(t, kind), topics: map[string]bool{}})
 			})
 		}
 	}
@@ -90,6 +90,7 @@ func (j *client) newTopic(queues int32) string {
 	j.t.Helper()
 	topic := j.unique("topic")
 	require.NoError(j.t, j.c.CreateTopic(topic, queues))
+	j.topics[topic] = true
 	return topic
 }
 

@@ -277,6 +277,7 @@ func TestNamespace(t *testing.T) {
 		topic, group := j.unique("topic"), j.unique("group")
 		require.NoError(t, j.c.CreateTopic(space+"%"+topic, 2))
 		p := j.startProducer(fields{"namespace": space})
+		p.learn(space + "%" + topic)
 		got := j.startConsumer(group, topic, options{listener: fields{"refuse": 1}, set: fields{"namespace": space}})
 		messages := newMessages(topic, 0, count)
 		byID := map[string]int{}
