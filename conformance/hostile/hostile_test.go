@@ -271,7 +271,8 @@ func TestS7Frames(t *testing.T) {
 		slow = append(slow, nc)
 	}
 	b.goesOn()
-	require.Less(t, int64(heapBytes()), int64(heap)+64<<20, "announced lengths cost nothing")
+	// A body of the frames above that inflates to the limit may still be in the works.
+	require.Eventually(t, func() bool { return heapBytes() < heap+16<<20 }, 20*time.Second, 10*time.Millisecond, "announced lengths cost nothing")
 	for _, nc := range slow {
 		_ = nc.Close()
 	}
