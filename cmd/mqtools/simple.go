@@ -118,20 +118,46 @@ func pullConsumer(servers primitive.NamesrvAddr) error {
 	if err != nil || c == nil {
 		return err
 	}
+	queues, err := c.GetTopicRouteInfo(exampleTopic)
+	if err != nil {
+		return errors.Join(fmt.Errorf("The queues of %s are not known: %w", exampleTopic, err), c.Shutdown())
+	}
 	for ctx.Err() == nil {
-		result, err := c.Pull(ctx, pullNumber)
-		if err == nil && len(result.GetMessageExts()) > 0 {
-			err = errors.Join(c.UpdateOffset(result.GetMessageExts()[0].Queue, result.NextBeginOffset), c.PersistOffset(ctx, exampleTopic))
-		}
+		found, err := pullInTurns(ctx, c, queues)
 		if err != nil && ctx.Err() == nil {
 			fmt.Fprintf(os.Stderr, "The pull failed: %v\n", err)
 			pause(ctx, time.Second)
-		}
-		if err == nil && result.Status != primitive.PullFound {
+		} else if !found {
 			pause(ctx, 10*time.Millisecond)
 		}
 	}
 	return c.Shutdown()
+}
+
+// pullInTurns pulls each queue once and notes how far that is, which for a queue without messages is where it began. The
+// client commits what is noted every 5 s, and it is committed at once when there were messages.
+func pullInTurns(ctx context.Context, c rocketmq.PullConsumer, queues []*primitive.MessageQueue) (found bool, err error) {
+	for _, queue := range queues {
+		offset, err := c.CurrentOffset(queue)
+		if err == nil && offset < 0 {
+			offset, err = c.OffsetForTimestamp(queue, time.Now().UnixMilli())
+		}
+		if err != nil {
+			return found, err
+		}
+		result, err := c.PullFrom(ctx, queue, offset, pullNumber)
+		if err != nil {
+			return found, err
+		}
+		found = found || result.Status == primitive.PullFound
+		if err := c.UpdateOffset(queue, result.NextBeginOffset); err != nil {
+			return found, err
+		}
+	}
+	if !found {
+		return false, nil
+	}
+	return true, c.PersistOffset(ctx, exampleTopic)
 }
 
 func pause(ctx context.Context, how time.Duration) {
