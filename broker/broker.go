@@ -76,6 +76,7 @@ type Broker struct {
 	filters      *meta.Filters
 	producers    *session.Producers
 	consumers    *session.Consumers
+	heartbeats   *session.Heartbeats
 	locks        *session.QueueLock
 	notify       *session.Notify
 	registration *registration

@@ -33,6 +33,7 @@ const (
 func (b *Broker) newSessions(*Config) {
 	b.producers = session.NewProducers()
 	b.consumers = session.NewConsumers()
+	b.heartbeats = session.NewHeartbeats()
 	b.locks = session.NewQueueLock(b.clock)
 	b.notify = session.NewNotify(b.consumers)
 }
@@ -74,6 +75,7 @@ func (b *Broker) expireSessions() {
 
 // sessionsClosed ends the memberships of a connection that is gone.
 func (b *Broker) sessionsClosed(peer remoting.Peer) {
+	b.heartbeats.Drop(peer)
 	b.producers.Drop(peer)
 	for _, group := range b.consumers.Drop(peer) {
 		b.notifyChanged(group)
@@ -101,11 +103,8 @@ func (b *Broker) heartbeat(_ context.Context, c *remoting.Call, _ *protocol.RPC)
 	if c.Peer() == nil {
 		return nil, protocol.Errorf(protocol.SystemError, "a heartbeat is for a connection, and there is none")
 	}
-	beat := new(protocol.Heartbeat)
-	if err := requestJSON(c, beat); err != nil {
-		return nil, err
-	}
-	if err := checkHeartbeat(beat); err != nil {
+	beat, err := b.readHeartbeat(c)
+	if err != nil {
 		return nil, err
 	}
 	if c.Inline() && !b.haveAll(beat.ConsumerDataSet) {
@@ -121,6 +120,23 @@ func (b *Broker) heartbeat(_ context.Context, c *remoting.Call, _ *protocol.RPC)
 	c.SetField(protocol.ExtHeartbeatV2, "true")
 	c.SetField(protocol.ExtSubscriptionChange, strconv.FormatBool(repeat))
 	return nil, nil
+}
+
+// readHeartbeat returns the heartbeat of a request, which is shared with later ones: it must not be changed.
+func (b *Broker) readHeartbeat(c *remoting.Call) (*protocol.Heartbeat, error) {
+	body := c.Request().Body
+	if beat, ok := b.heartbeats.Again(c.Peer(), body); ok {
+		return beat, nil
+	}
+	beat := new(protocol.Heartbeat)
+	if err := requestJSON(c, beat); err != nil {
+		return nil, err
+	}
+	if err := checkHeartbeat(beat); err != nil {
+		return nil, err
+	}
+	b.heartbeats.Keep(c.Peer(), body, beat)
+	return beat, nil
 }
 
 func checkHeartbeat(beat *protocol.Heartbeat) error {

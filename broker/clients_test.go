@@ -32,6 +32,36 @@ func TestAHeartbeatCreatesGroupAndRetryTopic(t *testing.T) {
 	require.Equal(t, version, again, "the next heartbeat changes nothing")
 }
 
+// A body that was the last one too is not decoded again, and counts as one that was.
+func TestARepeatedHeartbeatCounts(t *testing.T) {
+	b := newBareBroker(t, nil)
+	subscribed := func(topic string) bool {
+		group, ok := b.consumers.Group("CG1")
+		if !ok {
+			return false
+		}
+		_, ok = group.Subscription(topic)
+		return ok
+	}
+	one, other := heartbeatBody("cid1", "CG1", 0, false, "T1"), heartbeatBody("cid1", "CG1", 0, false, "T2")
+	for range 2 {
+		b.mustAsk(protocol.HeartBeat, "", one)
+		b.mustAsk(protocol.UnregisterClient, "clientID=cid1 consumerGroup=CG1 producerGroup=P", "")
+		require.False(t, subscribed("T1"))
+		b.mustAsk(protocol.HeartBeat, "", one)
+		require.True(t, subscribed("T1"), "it has joined again")
+		b.mustAsk(protocol.HeartBeat, "", other)
+		require.True(t, !subscribed("T1") && subscribed("T2"), "one of the same length, with another topic")
+	}
+	require.Equal(t, protocol.SystemError, b.ask(protocol.HeartBeat, "", other[1:]).Code)
+	beat, ok := b.heartbeats.Again(b.peer, []byte(other))
+	require.True(t, ok)
+	require.Equal(t, "T2", beat.ConsumerDataSet[0].SubscriptionDataSet[0].Topic, "joining changed nothing in it")
+	b.sessionsClosed(b.peer)
+	_, ok = b.heartbeats.Again(b.peer, []byte(other))
+	require.False(t, ok)
+}
+
 func TestNamesThatAreNotAllowedCreateNothing(t *testing.T) {
 	b := newBareBroker(t, nil)
 	topics, before := b.topics.All()
