@@ -80,7 +80,7 @@ func TestCrash(t *testing.T) {
 func crashRun(t testing.TB, seed int64) int {
 	m := &crashModel{t: t, seed: seed, rng: rand.New(rand.NewSource(seed)), fs: vfs.NewMem(), cfg: smallConfig("/store")}
 	m.cfg.CommitLogWritePath = []string{"pwrite", "mmap"}[m.rng.Intn(2)]
-	m.s = newStore(t, m.fs, m.cfg)
+	m.s = m.open(m.fs, "")
 	m.watch()
 	for range 60 {
 		m.step()
@@ -91,6 +91,13 @@ func crashRun(t testing.TB, seed int64) int {
 	m.fs.SetFault(nil)
 	require.NoError(t, m.s.Close())
 	return m.points
+}
+
+// open opens a disk. From how many files on all of it is synced depends on the seed.
+func (m *crashModel) open(disk *vfs.Mem, boot string) *Store {
+	s := newStoreAfter(m.t, disk, m.cfg, boot)
+	s.queues.syncWholeFrom = []int{1, 3, syncWholeFrom}[m.seed%3]
+	return s
 }
 
 // watch cuts at each operation that changes the disk.
@@ -207,7 +214,7 @@ func (m *crashModel) truncate() {
 // verify opens a disk and compares it with the model; with further, the
 // recovered store goes on, and a clean stop keeps all.
 func (m *crashModel) verify(disk *vfs.Mem, boot string, atLeast int64, further bool) {
-	s := newStoreAfter(m.t, disk, m.cfg, boot)
+	s := m.open(disk, boot)
 	m.compare(s, atLeast)
 	if !further {
 		s.release()
@@ -217,7 +224,7 @@ func (m *crashModel) verify(disk *vfs.Mem, boot string, atLeast int64, further b
 	r := mustPut(m.t, s, newMessage("T0", 0, "after"))
 	require.GreaterOrEqual(m.t, r.PhyOffset, end)
 	require.NoError(m.t, s.Close())
-	s = newStoreAfter(m.t, disk, m.cfg, boot)
+	s = m.open(disk, boot)
 	got, err := s.Message(r.PhyOffset)
 	require.NoError(m.t, err)
 	require.Equal(m.t, "after", string(got.Body))
@@ -291,7 +298,7 @@ func (m *crashModel) restart() {
 	case 2:
 		m.fs, m.boot, atLeast = m.fs.CrashClone(m.rng), m.boot+"'", m.flushed
 	}
-	m.s = newStoreAfter(m.t, m.fs, m.cfg, m.boot)
+	m.s = m.open(m.fs, m.boot)
 	m.compare(m.s, atLeast)
 	end := m.s.Marks().Appended
 	m.log = slices.DeleteFunc(slices.Clone(m.log), func(x modelRecord) bool { return x.r.EndOffset > end })

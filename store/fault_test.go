@@ -42,7 +42,7 @@ var faults = []struct {
 	}, false},
 	{"EIO of writes", func(rng *rand.Rand) func(vfs.Op) error {
 		return func(op vfs.Op) error {
-			if op.Changes() && op.Kind != "sync" && op.Kind != "syncdir" && rng.Intn(2) == 0 {
+			if op.Changes() && !op.Syncs() && rng.Intn(2) == 0 {
 				return syscall.EIO
 			}
 			return nil
@@ -65,7 +65,7 @@ func TestDiskFails(t *testing.T) {
 func faultRun(t *testing.T, seed int64, fault func(rng *rand.Rand) func(op vfs.Op) error, heals bool) {
 	m := &crashModel{t: t, seed: seed, rng: rand.New(rand.NewSource(seed)), fs: vfs.NewMem(), cfg: smallConfig("/store")}
 	m.cfg.CommitLogWritePath = []string{"pwrite", "mmap"}[m.rng.Intn(2)]
-	m.s = newStore(t, m.fs, m.cfg)
+	m.s = m.open(m.fs, "")
 	for range 10 + m.rng.Intn(20) {
 		m.step()
 	}

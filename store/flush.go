@@ -179,7 +179,7 @@ func (s *Store) flushQueues(leastBytes int64) error {
 	}
 	s.dispatch.mu.Unlock()
 
-	err := syncFiles(s.deps.FS, jobs)
+	err := s.queues.sync(jobs)
 	if err == nil && s.index != nil && all {
 		err = s.index.sync()
 	}

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"sort"
@@ -395,56 +394,6 @@ func (f *queueFiles) clear() error {
 		return nil
 	}
 	return f.fs.SyncDir(f.dir)
-}
-
-// syncJob is a file that has to be made durable, taken under the dispatch lock
-// and done without it: syncs are slow and the dispatcher must go on.
-type syncJob struct {
-	files *queueFiles
-	file  *queueFile
-	name  bool // its directory entry, too
-}
-
-// takeUnsynced appends the files that have at least leastBytes unsynced, and
-// says whether that is all that is unsynced. Under the dispatch lock.
-func (f *queueFiles) takeUnsynced(jobs []syncJob, leastBytes int64) ([]syncJob, bool) {
-	all := true
-	if f.ext != nil { // before the units that point to it
-		jobs, _ = f.ext.files.takeUnsynced(jobs, 0)
-	}
-	for _, q := range *f.list.Load() {
-		switch {
-		case !q.dirty:
-		case q.bytes < leastBytes:
-			all = false
-		default:
-			jobs = append(jobs, syncJob{f, q, !q.named})
-			q.dirty, q.bytes, q.named = false, 0, true
-		}
-	}
-	return jobs, all
-}
-
-// syncFiles does the jobs, and then syncs each directory once that has new names:
-// the queue's, and the topic's and that of all topics, which may be as new. Files
-// and directories that were removed since need it no more.
-func syncFiles(fsys vfs.FS, jobs []syncJob) error {
-	err := spread(len(jobs), func(i int) error {
-		j := jobs[i]
-		return unlessDropped(j.files.with(j.file, vfs.ReadWrite, vfs.File.Sync))
-	})
-	if err != nil {
-		return err
-	}
-	named := map[string]bool{}
-	for _, j := range jobs {
-		if j.name {
-			topicDir := path.Dir(j.files.dir)
-			named[j.files.dir], named[topicDir], named[path.Dir(topicDir)] = true, true, true
-		}
-	}
-	dirs := slices.Sorted(maps.Keys(named))
-	return spread(len(dirs), func(i int) error { return unlessDropped(fsys.SyncDir(dirs[len(dirs)-1-i])) })
 }
 
 func (f *queueFiles) close() error {

@@ -151,7 +151,7 @@ func (r *recovery) repaired(file, what string) {
 // openQueues makes the queues from the list, or from what the directories have.
 func (r *recovery) openQueues() (err error) {
 	q := r.s.queues
-	if err := q.findExt(); err != nil {
+	if err := errors.Join(q.findExt(), q.openVolumes()); err != nil {
 		return err
 	}
 	if r.list != nil && r.ending != crashed && !q.extThere {

@@ -7,6 +7,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
@@ -30,6 +31,9 @@ type queueTable struct {
 	fileSize int64
 	opened   openFiles
 
+	volumes       []vfs.Volume // none: files are synced one by one
+	syncWholeFrom int          // files
+
 	extDir      string
 	extFileSize int64
 	extEnabled  bool // new units get extensions
@@ -43,7 +47,7 @@ type queueTable struct {
 }
 
 func newQueueTable(fsys vfs.FS, dir string, fileSize int64, maxOpen func() int) *queueTable {
-	t := &queueTable{fs: fsys, dir: dir, fileSize: fileSize, seed: maphash.MakeSeed(), opened: openFiles{limit: maxOpen}}
+	t := &queueTable{fs: fsys, dir: dir, fileSize: fileSize, seed: maphash.MakeSeed(), opened: openFiles{limit: maxOpen}, syncWholeFrom: syncWholeFrom}
 	for i := range t.shards {
 		t.shards[i].Store(&map[string]map[int32]*queue{})
 	}
@@ -138,5 +142,5 @@ func (t *queueTable) each(fn func(q *queue) error) error {
 }
 
 func (t *queueTable) close() error {
-	return t.each(func(q *queue) error { return q.files.close() })
+	return errors.Join(t.each(func(q *queue) error { return q.files.close() }), t.closeVolumes())
 }

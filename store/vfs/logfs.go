@@ -71,6 +71,14 @@ func (l *Log) SyncDir(dir string) error {
 	return l.FS.SyncDir(dir)
 }
 
+func (l *Log) OpenVolume(dir string) (Volume, error) {
+	v, err := l.FS.OpenVolume(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &logVolume{Volume: v, l: l, dir: dir}, nil
+}
+
 func (l *Log) Lock(name string) (io.Closer, error) {
 	l.record("lock %s", name)
 	return l.FS.Lock(name)
@@ -113,6 +121,17 @@ func (f *logFile) Map(size int64, writable bool) (Mapping, error) {
 		return nil, err
 	}
 	return &logMapping{Mapping: m, f: f}, nil
+}
+
+type logVolume struct {
+	Volume
+	l   *Log
+	dir string
+}
+
+func (v *logVolume) Sync() error {
+	v.l.record("syncfs %s", v.dir)
+	return v.Volume.Sync()
 }
 
 type logMapping struct {

@@ -277,11 +277,15 @@ func (m *Mem) SyncDir(dir string) error {
 	if !m.dirs[dir] {
 		return notExist("sync", dir)
 	}
+	m.syncDir(dir)
+	return nil
+}
+
+func (m *Mem) syncDir(dir string) {
 	for _, op := range m.pending[dir] {
 		apply(m.durable, m.durDirs, op)
 	}
 	delete(m.pending, dir)
-	return nil
 }
 
 func (m *Mem) Usage(string) (Usage, error) {

@@ -13,7 +13,7 @@ import (
 
 // Op is an operation that is about to be done. Kinds: open, create, read, write,
 // store, truncate, allocate, zero, sync, map, remove, rename, mkdir, syncdir,
-// list, stat.
+// syncfs, list, stat.
 type Op struct {
 	Kind   string
 	Name   string
@@ -28,6 +28,9 @@ func (op Op) Changes() bool {
 	}
 	return true
 }
+
+// Syncs says whether the operation only makes durable what is there.
+func (op Op) Syncs() bool { return op.Kind == "sync" || op.Kind == "syncdir" || op.Kind == "syncfs" }
 
 // SetFault has fn called before each operation; an error that it returns is the
 // operation's. fn may look at the disk, clone it, and call SetFault. nil ends
@@ -73,7 +76,7 @@ func FullDisk(op Op) error {
 
 // ReadOnlyDisk is what a file system becomes that was remounted after an error.
 func ReadOnlyDisk(op Op) error {
-	if op.Changes() && op.Kind != "store" && op.Kind != "sync" && op.Kind != "syncdir" { // mapped pages can still be changed
+	if op.Changes() && op.Kind != "store" && !op.Syncs() { // mapped pages can still be changed
 		return syscall.EROFS
 	}
 	return nil

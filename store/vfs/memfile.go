@@ -177,20 +177,25 @@ func (f *memFile) Sync() error {
 	fault := f.m.may(Op{Kind: "sync", Name: f.name})
 	f.m.mu.Lock()
 	defer f.m.mu.Unlock()
-	if fault != nil {
-		if f.n.lost == nil {
-			f.n.lost = map[int64][]byte{}
-		}
-		for page, old := range f.n.undo {
-			if _, ok := f.n.lost[page]; !ok {
-				f.n.lost[page] = old
-			}
-		}
-		f.n.undo = map[int64][]byte{}
-		return fault
+	f.n.sync(fault == nil)
+	return fault
+}
+
+// sync makes the pages count as clean, written or not.
+func (n *memNode) sync(written bool) {
+	if written {
+		n.undo, n.synced = map[int64][]byte{}, n.size
+		return
 	}
-	f.n.undo, f.n.synced = map[int64][]byte{}, f.n.size
-	return nil
+	if n.lost == nil {
+		n.lost = map[int64][]byte{}
+	}
+	for page, old := range n.undo {
+		if _, ok := n.lost[page]; !ok {
+			n.lost[page] = old
+		}
+	}
+	n.undo = map[int64][]byte{}
 }
 
 func (f *memFile) Close() error { return nil }

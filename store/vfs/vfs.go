@@ -64,6 +64,9 @@ type FS interface {
 	MkdirAll(dir string) error
 	// SyncDir makes creations, removals and renames in dir durable.
 	SyncDir(dir string) error
+	// OpenVolume opens the file system that a directory is on. errors.ErrUnsupported where its Sync would not tell of
+	// every write that failed.
+	OpenVolume(dir string) (Volume, error)
 	// Lock takes the exclusive lock on byte 0 of a file, making the file when it
 	// is missing, without waiting: ErrLocked when somebody else has it.
 	Lock(name string) (io.Closer, error)
@@ -86,6 +89,14 @@ type File interface {
 	// Map maps the first size bytes; the file must have that size. A mapping
 	// that is not writable refuses Store.
 	Map(size int64, writable bool) (Mapping, error)
+	Close() error
+}
+
+// Volume is a whole file system.
+type Volume interface {
+	// Sync makes everything durable that has been written to any file of it, with sizes and names. An error can be about
+	// a file that nobody here has written; it may have happened at any time since OpenVolume.
+	Sync() error
 	Close() error
 }
 

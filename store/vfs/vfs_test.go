@@ -3,6 +3,7 @@
 package vfs
 
 import (
+	"errors"
 	"io/fs"
 	"math/rand"
 	"os"
@@ -253,4 +254,33 @@ func TestLogOrder(t *testing.T) {
 	require.NoError(t, WriteFileAtomic(l, "/a", []byte("abc")))
 	require.Equal(t, []string{"create /a.tmp", "write /a.tmp 0+3", "sync /a.tmp", "rename /a.tmp /a", "syncdir /"}, l.Ops())
 	require.Empty(t, l.Ops())
+}
+
+// Everything that was written is durable, with its name.
+func TestVolume(t *testing.T) {
+	eachFS(t, func(t *testing.T, f FS, dir string) {
+		v, err := f.OpenVolume(dir)
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skip("the system, or the file system of the directory for temporary files, has none that counts")
+		}
+		require.NoError(t, err)
+		require.NoError(t, f.MkdirAll(dir+"/sub"))
+		file, err := f.Open(dir+"/sub/a", Create)
+		require.NoError(t, err)
+		_, err = file.WriteAt([]byte("hello"), 0)
+		require.NoError(t, err)
+		require.NoError(t, v.Sync())
+		if m, ok := f.(*Mem); ok {
+			b, err := ReadFile(m.CrashClone(rand.New(rand.NewSource(1))), dir+"/sub/a")
+			require.NoError(t, err)
+			require.Equal(t, "hello", string(b))
+		}
+		if l, ok := f.(*Log); ok {
+			ops := l.Ops()
+			require.Equal(t, "syncfs "+dir, ops[len(ops)-1])
+		}
+		require.NoError(t, v.Close())
+		_, err = f.OpenVolume(dir + "/none")
+		require.ErrorIs(t, err, fs.ErrNotExist)
+	})
 }
