@@ -5,6 +5,9 @@
 package main
 
 import (
+	"errors"
+	"time"
+
 	"github.com/apache/rocketmq-client-go/v2/consumer"
 	"github.com/apache/rocketmq-client-go/v2/primitive"
 	"github.com/apache/rocketmq-client-go/v2/producer"
@@ -21,8 +24,16 @@ func trace(servers primitive.NamesrvAddr) *primitive.TraceConfig {
 	return &primitive.TraceConfig{GroupName: simpleGroup, Access: primitive.Local, NamesrvAddrs: servers}
 }
 
+// traceProducer stays a little when all is sent. The client sends traces in the background and tells nobody when it has;
+// what it still holds at the program's end is lost.
 func traceProducer(servers primitive.NamesrvAddr) error {
-	return produce(servers, simpleGroup, simpleMessages, orderMessage, producer.WithTrace(trace(servers)))
+	p, err := startProducer(servers, simpleGroup, producer.WithTrace(trace(servers)))
+	if err != nil {
+		return err
+	}
+	err = sendAll(p, simpleMessages, 0, orderMessage)
+	time.Sleep(3 * time.Second)
+	return errors.Join(err, p.Shutdown())
 }
 
 func traceConsumer(servers primitive.NamesrvAddr) error {
