@@ -124,8 +124,8 @@ var clientRows = []*family{
 		code: protocol.HeartBeat, to: toBroker, prepare: createTopic, each: func(_ *pair, n *names) { n.renew("group", "client") },
 		body: heartbeat, after: []probe{members}, rows: heartbeatRows,
 		allow: []*rule{
-			// Java lists such a group under the topic without a name from then on.
-			{rows: `^empty topic$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.SystemError, alone: true},
+			// Java lists such a group under the topic without a name, and such a producer as of the group without one, from then on.
+			{rows: `^empty (topic|group)$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.SystemError, alone: true},
 			{rows: `^(no|null|empty) (client|group)$|^no topic$|^groups that are none$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.SystemError},
 			{rows: `^long client$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.InvalidParameter},
 			{rows: `^null subscriptions$`, Allowance: Allowance{Differs, "heartbeat-checks", ""}, ours: protocol.Success},
