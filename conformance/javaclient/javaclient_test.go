@@ -97,7 +97,7 @@ func (j *client) newTopic(queues int32) string {
 // eventually waits for what a client does in its own time.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	require.Eventually(t, cond, 2*time.Minute, 10*time.Millisecond, what)
+	require.Eventually(t, cond, target.Patience, 10*time.Millisecond, what)
 }
 
 // stored waits until a topic holds at least count messages and reads all that it holds.

@@ -30,6 +30,12 @@ func TestBacklog(t *testing.T) {
 
 		d := newDrain(count)
 		defer d.open(count) // also where the test fails: a consumer that waits cannot end
+		defer func() {
+			if t.Failed() {
+				t.Logf("%d of %d messages are missing, the first ones %v; %d offsets are committed; deliveries by consumer: %v",
+					d.missing(), count, d.first(10), committed(t, c, group, topic), d.by)
+			}
+		}()
 		ends := map[string]func() error{}
 		join := func(name string) {
 			pc := newConsumer(t, c, group, topic, everything, d.callback(name), consumer.WithPullBatchSize(32), consumer.WithConsumeMessageBatchMaxSize(32))
@@ -150,6 +156,18 @@ func (d *drain) missing() int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.times) - d.got
+}
+
+// first are the lowest numbers that were not delivered, n at most.
+func (d *drain) first(n int) (missing []int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, times := range d.times {
+		if times == 0 && len(missing) < n {
+			missing = append(missing, i)
+		}
+	}
+	return missing
 }
 
 func (d *drain) deliveries() (sum int) {

@@ -169,7 +169,7 @@ func TestOrderlyDeadLetters(t *testing.T) {
 	each(t, func(t *testing.T, c *target.Cluster) {
 		const count, hard, most = 20, 7, 2
 		topic, group, p := newTopic(t, c, 1), unique(t, "group"), newProducer(t, c)
-		prepareGroup(t, c, group, topic)
+		prepareGroup(t, c, group)
 		var mu sync.Mutex
 		var seen []string
 		newConsumer(t, c, group, topic, everything, func(_ context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {

@@ -129,7 +129,7 @@ func TestRetriesOfAnOrderlyGroup(t *testing.T) {
 	each(t, func(t *testing.T, c *target.Cluster) {
 		topic := newTopic(t, c, 1)
 		group := newGroup(t, c, func(cfg *protocol.GroupConfig) { cfg.ConsumeMessageOrderly = true })
-		prepareGroup(t, c, group, topic)
+		prepareGroup(t, c, group)
 		holds := protocol.LockBatch{ClientID: "member", ConsumerGroup: group, MQSet: []protocol.MessageQueue{{Topic: topic, BrokerName: "broker-a"}}}
 		again := func() {
 			send := protocol.NewRequest(protocol.SendMessage, &protocol.SendHeader{
@@ -157,7 +157,7 @@ func TestDeadLettersAreSentAgain(t *testing.T) {
 	each(t, func(t *testing.T, c *target.Cluster) {
 		const count = 10
 		topic, group, p := newTopic(t, c, 2), unique(t, "group"), newProducer(t, c)
-		prepareGroup(t, c, group, topic)
+		prepareGroup(t, c, group)
 		var healed atomic.Bool
 		got := newInbox()
 		newConsumer(t, c, group, topic, everything, func(ctx context.Context, messages ...*primitive.MessageExt) (consumer.ConsumeResult, error) {

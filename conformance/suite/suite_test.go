@@ -183,7 +183,7 @@ func mustSend(t *testing.T, p rocketmq.Producer, topic string, count int) {
 // eventually waits for what a client does in its own time: its rebalance comes every 20 s, its route every 30 s.
 func eventually(t *testing.T, what string, cond func() bool) {
 	t.Helper()
-	require.Eventually(t, cond, 2*time.Minute, 10*time.Millisecond, what)
+	require.Eventually(t, cond, target.Patience, 10*time.Millisecond, what)
 }
 
 // stored waits until a topic holds at least count messages and reads all that it holds. Java shows a message to readers

@@ -44,7 +44,7 @@ func Spawn(cmd *exec.Cmd, out string) (*Process, error) {
 		p.err = cmd.Wait()
 		close(p.exited)
 	}()
-	deadline := time.After(patience)
+	deadline := time.After(Patience)
 	for {
 		if text, err := os.ReadFile(out); err == nil && bytes.Contains(text, []byte(bootLine)) {
 			return p, nil
@@ -53,7 +53,7 @@ func Spawn(cmd *exec.Cmd, out string) (*Process, error) {
 		case <-p.exited:
 			return nil, fmt.Errorf("%s ended at its start: %s\n%s", filepath.Base(out), cmd.ProcessState, p.tail())
 		case <-deadline:
-			return nil, errors.Join(fmt.Errorf("%s did not start within %v\n%s", filepath.Base(out), patience, p.tail()), p.Kill())
+			return nil, errors.Join(fmt.Errorf("%s did not start within %v\n%s", filepath.Base(out), Patience, p.tail()), p.Kill())
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
@@ -73,8 +73,8 @@ func (p *Process) Wait() error {
 	select {
 	case <-p.exited:
 		return nil
-	case <-time.After(patience):
-		return errors.Join(fmt.Errorf("%s did not end within %v\n%s", filepath.Base(p.out), patience, p.tail()), p.Kill())
+	case <-time.After(Patience):
+		return errors.Join(fmt.Errorf("%s did not end within %v\n%s", filepath.Base(p.out), Patience, p.tail()), p.Kill())
 	}
 }
 

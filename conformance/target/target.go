@@ -185,8 +185,9 @@ func (c *Cluster) Close(keep bool) error {
 	return err
 }
 
-// patience bounds the start and the end of a server. A Java Broker takes over 20 s to end on a busy machine.
-const patience = 2 * time.Minute
+// Patience bounds a wait for what servers and clients do in their own time. A Java Broker takes over 20 s to end on a busy
+// machine; a heartbeat that it handles after the connection has closed makes a member that holds queues for two minutes.
+const Patience = 5 * time.Minute
 
 // running is a server that has been started and answers.
 type running interface {

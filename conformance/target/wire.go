@@ -57,14 +57,14 @@ func refused(cmd, answer *protocol.Command) error {
 
 // poll repeats cond until it holds.
 func poll(what string, cond func() (bool, error)) error {
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(Patience)
 	for {
 		ok, err := cond()
 		if ok {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			return errors.Join(fmt.Errorf("waited %v in vain: %s", patience, what), err)
+			return errors.Join(fmt.Errorf("waited %v in vain: %s", Patience, what), err)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
