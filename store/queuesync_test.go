@@ -6,6 +6,7 @@ import (
 	"math/rand"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -17,8 +18,11 @@ import (
 // syncsOfQueues runs fn and returns what was synced of the queues, and the whole
 // file system.
 func syncsOfQueues(m *vfs.Mem, fn func()) (syncs []string) {
+	var mu sync.Mutex
 	m.SetFault(func(op vfs.Op) error {
 		if op.Syncs() && strings.HasPrefix(op.Name, "/store/consumequeue") {
+			mu.Lock()
+			defer mu.Unlock()
 			syncs = append(syncs, op.Kind)
 		}
 		return nil
