@@ -165,7 +165,7 @@ func (s *Store) flushLog() error {
 func (s *Store) flushQueues(leastBytes int64) error {
 	s.dispatch.mu.Lock()
 	due := s.listDue()
-	if far := s.dispatch.done.Load() - s.dispatch.listed.mark; due && (s.dispatch.listed.behind || far >= unlistedBytes) && s.unsyncedFiles() <= unlistedSyncs {
+	if due && s.worthAllSyncs() {
 		leastBytes = 0
 	}
 	jobs, all := s.takeUnsynced(leastBytes)

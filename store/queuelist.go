@@ -178,6 +178,16 @@ func (s *Store) listDue() bool {
 	return l.behind || grown >= listEveryBytes || grown > 0 && s.nowMs()-l.atMs >= listEveryMs
 }
 
+// worthAllSyncs says whether all queue files are to be synced so that a list can
+// be written. Without one a start after a kill has to look into every directory.
+func (s *Store) worthAllSyncs() bool {
+	l := &s.dispatch.listed
+	if l.behind && len(s.queues.volumes) > 0 {
+		return true
+	}
+	return (l.behind || s.dispatch.done.Load()-l.mark >= unlistedBytes) && s.unsyncedFiles() <= unlistedSyncs
+}
+
 // takeList notes where the queues are. Under the dispatch lock; what it says is
 // true on the disk once all that is unsynced now has been synced.
 func (s *Store) takeList() *queueList {

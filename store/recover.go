@@ -278,6 +278,7 @@ func (r *recovery) settleIndex() error {
 // point at.
 func (r *recovery) empty() error {
 	s := r.s
+	s.dispatch.listed.behind = true
 	for _, topic := range s.queues.topics() {
 		if err := s.DeleteTopic(topic); err != nil {
 			return err
@@ -439,9 +440,15 @@ func (r *recovery) recordBehind(end int64) (int64, bool) {
 // finish cuts log and queues at the end that was found.
 func (r *recovery) finish(end int64, stop error) error {
 	s, l := r.s, r.s.log
-	s.takeDirty()
-	if err := s.flushTails(); err != nil {
-		return err
+	done, doneMs := end, r.lastMs
+	if r.adopted && stop == nil && r.from == r.list.mark {
+		done, doneMs = r.from, r.list.lastMs // the dispatcher writes the tails that the scan has made
+		s.kickDispatcher()
+	} else {
+		s.takeDirty()
+		if err := s.flushTails(); err != nil {
+			return err
+		}
 	}
 	if !r.adopted || stop != nil {
 		if err := s.queues.each(func(q *queue) error { return r.cutQueue(q, end) }); err != nil {
@@ -467,8 +474,8 @@ func (r *recovery) finish(end int64, stop error) error {
 		l.flushed.Store(end)
 	}
 	l.lastStoreMs = r.lastMs
-	s.dispatch.done.Store(end)
-	s.dispatch.doneMs = r.lastMs
+	s.dispatch.done.Store(done)
+	s.dispatch.doneMs = doneMs
 	s.dispatch.listed.behind = r.list == nil || r.whole
 	if r.list != nil {
 		s.dispatch.listed.mark = r.list.mark
