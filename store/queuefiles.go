@@ -267,7 +267,7 @@ func (f *queueFiles) create(at int64) (*queueFile, error) {
 
 // writeBlanks fills the first n bytes of a file with blank units.
 func writeBlanks(file vfs.File, n int64) error {
-	buf := make([]byte, 1024*unitBytes)
+	buf := make([]byte, min(n, 1024*unitBytes))
 	for i := 0; i < len(buf); i += unitBytes {
 		blank.put(buf[i:])
 	}

@@ -161,8 +161,10 @@ const (
 	// unlistedBytes of log are as much as a start after a kill shall read again:
 	// beyond it queue files are synced however little they have.
 	unlistedBytes = 128 << 20
-	// unlistedSyncs bounds that for stores with many busy queues.
+	// unlistedSyncs bounds that for stores with many busy queues: of them a page each is written every time.
 	unlistedSyncs = 1024
+	// unlistedMost of log are worth it with any number, where one sync does it.
+	unlistedMost = 512 << 20
 )
 
 // listing is the queue list that was written last, and since when.
@@ -182,10 +184,11 @@ func (s *Store) listDue() bool {
 // be written. Without one a start after a kill has to look into every directory.
 func (s *Store) worthAllSyncs() bool {
 	l := &s.dispatch.listed
-	if l.behind && len(s.queues.volumes) > 0 {
+	grown := s.dispatch.done.Load() - l.mark
+	if len(s.queues.volumes) > 0 && (l.behind || grown >= unlistedMost) {
 		return true
 	}
-	return (l.behind || s.dispatch.done.Load()-l.mark >= unlistedBytes) && s.unsyncedFiles() <= unlistedSyncs
+	return (l.behind || grown >= unlistedBytes) && s.unsyncedFiles() <= unlistedSyncs
 }
 
 // takeList notes where the queues are. Under the dispatch lock; what it says is

@@ -3,6 +3,7 @@
 package store
 
 import (
+	"fmt"
 	"math/rand"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
 	"rocketd/store/vfs"
@@ -83,6 +85,35 @@ func TestAFailedSyncOfEverythingIsFinal(t *testing.T) {
 	for _, disk := range []*vfs.Mem{m.Clone(), m.CrashClone(rand.New(rand.NewSource(2)))} {
 		later := newStoreAfter(t, disk, cfg, " later")
 		for i := range syncWholeFrom {
+			require.Equal(t, []string{"x"}, readAll(t, later, "T", int32(i)))
+		}
+	}
+}
+
+// A list of the queues is there soon, however many have to be synced for it, where
+// one sync does that: a start after a kill need not look into their directories.
+func TestAListIsThereSoon(t *testing.T) {
+	const queues = unlistedSyncs + 1
+	for _, whole := range []bool{true, false} {
+		m, cfg := vfs.NewMem(), smallConfig("/store")
+		s := newStore(t, m, cfg)
+		if !whole {
+			require.NoError(t, s.queues.closeVolumes())
+		}
+		putInto(t, s, queues)
+		require.NoError(t, s.flushQueues(1<<40))
+		require.NoError(t, s.saveCheckpoint())
+		disk := m.Clone()
+		var log strings.Builder
+		deps := newDeps(disk)
+		deps.Log = zerolog.New(&log)
+		later, err := Open(cfg, deps)
+		require.NoError(t, err)
+		require.Contains(t, log.String(), fmt.Sprintf(`"listed":%v`, whole))
+		if whole {
+			require.Contains(t, log.String(), `"records":0`)
+		}
+		for i := range queues {
 			require.Equal(t, []string{"x"}, readAll(t, later, "T", int32(i)))
 		}
 	}

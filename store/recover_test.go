@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -242,4 +243,61 @@ func FuzzRecoverSegment(f *testing.F) {
 		s = newStore(t, fsys.Clone(), cfg)
 		require.Equal(t, got, readAll(t, s, "T", 0))
 	})
+}
+
+// What the log has behind the list is in the queues when a start after a kill
+// returns, and is written later; a kill before that changes nothing.
+func TestKilledUnitsAreWrittenBehind(t *testing.T) {
+	m, cfg := vfs.NewMem(), smallConfig("/store")
+	s := newStore(t, m, cfg)
+	want := map[int32][]string{}
+	put := func(from, to int) {
+		for i := from; i < to; i++ {
+			q, body := int32(i%7), strconv.Itoa(i)
+			mustPut(t, s, newMessage("T", q, body))
+			want[q] = append(want[q], body)
+		}
+	}
+	compare := func() {
+		for q := range want {
+			require.Equal(t, want[q], readAll(t, s, "T", q))
+		}
+		offs, _, _, err := s.QueryIndex("T", "common", 1000, 0, 1<<60)
+		require.NoError(t, err)
+		require.Len(t, offs, min(len(want)*len(want[6]), cfg.MaxMsgsNumBatch))
+	}
+	put(0, 14)
+	require.NoError(t, s.dispatchAll())
+	require.NoError(t, s.flushAll())
+	put(14, 28)
+	require.NoError(t, s.dispatchAll()) // queues and log have them, the list has not
+	put(28, 49)
+	for range 3 {
+		m = m.Clone()
+		writes := 0
+		m.SetFault(func(op vfs.Op) error {
+			if op.Kind == "write" && strings.HasPrefix(op.Name, "/store/consumequeue") {
+				writes++
+			}
+			return nil
+		})
+		s = newStore(t, m, cfg)
+		require.Zero(t, writes)
+		require.Positive(t, s.DispatchBehind())
+		for q := range want {
+			require.Equal(t, want[q], readAll(t, s, "T", q))
+		}
+	}
+	require.NoError(t, s.DeleteTopic("None")) // the list is void
+	require.NoError(t, s.flushQueues(0))
+	m = m.Clone()
+	s = newStore(t, m, cfg)
+	compare()
+	require.Zero(t, s.DispatchBehind())
+	put(49, 63)
+	compare()
+	require.NoError(t, s.Close())
+	s = newStore(t, m, cfg)
+	compare()
+	require.Zero(t, s.DispatchBehind())
 }
