@@ -299,8 +299,11 @@ func (m *crashModel) restart() {
 		m.fs, m.boot, atLeast = m.fs.CrashClone(m.rng), m.boot+"'", m.flushed
 	}
 	m.s = m.open(m.fs, m.boot)
-	m.compare(m.s, atLeast)
 	end := m.s.Marks().Appended
+	require.GreaterOrEqual(m.t, end, atLeast, "acknowledged records are lost")
+	if m.serial%4 == 0 { // to look into the index has all tails written; mostly it goes on without
+		m.compare(m.s, atLeast)
+	}
 	m.log = slices.DeleteFunc(slices.Clone(m.log), func(x modelRecord) bool { return x.r.EndOffset > end })
 	m.flushed = end
 	m.watch()
