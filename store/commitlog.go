@@ -11,6 +11,7 @@ package store
 import (
 	"encoding/binary"
 	"path"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,17 @@ const hotBytes = 128 << 20
 // looked at (see vfs.Mapping).
 func (l *commitLog) hot(phyOffset int64) bool { return l.appended.Load()-phyOffset <= hotBytes }
 
+// loading bounds the loads at a time. In each a processor of the scheduler waits for the disk; with all of them there nobody
+// looks at the sockets.
+var loading = make(chan struct{}, max(runtime.GOMAXPROCS(0)/2, 1))
+
+// bring loads bytes of a segment that may have left memory.
+func (l *commitLog) bring(s *segment, pos, n int64) {
+	loading <- struct{}{}
+	defer func() { <-loading }()
+	s.m.Load(pos, n)
+}
+
 // slice returns n bytes at a physical offset, in memory, and the pinned segment
 // they alias; nil when they are not all in one file below the published end.
 func (l *commitLog) slice(phyOffset int64, n int64) ([]byte, *segment) {
@@ -114,7 +126,7 @@ func (l *commitLog) slice(phyOffset int64, n int64) ([]byte, *segment) {
 		return nil, nil
 	}
 	if !l.hot(phyOffset) {
-		s.m.Load(pos, n)
+		l.bring(s, pos, n)
 	}
 	return s.data[pos : pos+n : pos+n], s
 }

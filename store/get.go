@@ -126,7 +126,7 @@ func (b *Batch) load(l *commitLog, seg *segment, phyOffset, n int64) {
 		return
 	}
 	b.loadedAt, b.loaded = phyOffset, min(phyOffset+max(n, loadBytes), seg.base+seg.size, l.appended.Load())
-	seg.m.Load(phyOffset-seg.base, b.loaded-phyOffset)
+	l.bring(seg, phyOffset-seg.base, b.loaded-phyOffset)
 }
 
 // getScratch holds the units of one read.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -211,4 +212,47 @@ func TestColdRecordsAreLoadedInPieces(t *testing.T) {
 	require.Len(t, m.ranges, 5)
 	b.Release()
 	require.EqualValues(t, 1, seg.refs.Load())
+}
+
+// slowLoads is a mapping whose loads last until the test lets them end.
+type slowLoads struct {
+	vfs.Mapping
+	begun chan struct{}
+	end   chan struct{}
+}
+
+func (m *slowLoads) Load(int64, int64) {
+	m.begun <- struct{}{}
+	<-m.end
+}
+
+// However many consumers read old messages, no more loads than planned wait for the disk at a time.
+func TestLoadsAreBounded(t *testing.T) {
+	const size, consumers = 1 << 20, 64
+	m := &slowLoads{begun: make(chan struct{}, consumers), end: make(chan struct{})}
+	seg := &segment{size: size, m: m, data: make([]byte, size)}
+	seg.refs.Store(1)
+	l := &commitLog{fileSize: size}
+	l.segs.Store(&[]*segment{seg})
+	l.appended.Store(size + hotBytes)
+	var all sync.WaitGroup
+	for range consumers {
+		all.Go(func() {
+			b := &Batch{}
+			b.slice(l, 1000, 500)
+			b.Release()
+		})
+	}
+	for done := 0; done < consumers; {
+		batch := min(cap(loading), consumers-done)
+		for range batch {
+			<-m.begun
+		}
+		require.Empty(t, m.begun, "while %d wait for the disk", batch)
+		for range batch {
+			m.end <- struct{}{}
+		}
+		done += batch
+	}
+	all.Wait()
 }

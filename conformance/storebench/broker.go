@@ -203,10 +203,12 @@ func coldRounds(c *target.Cluster, cold, warm, speed *row) error {
 	// The sends end before the read does, which they slow down.
 	d := max(time.Duration(0.8*alone.Seconds*float64(time.Second)), time.Second)
 	for range *count {
+		rounds.TouchMemory(touched)
 		quiet, err := sendPaced(c.Broker, d)
 		if err != nil {
 			return err
 		}
+		rounds.TouchMemory(touched)
 		fromMemory, warmRead, err := sendWhileReading(c.Broker, d)
 		if err != nil {
 			return err
@@ -214,6 +216,7 @@ func coldRounds(c *target.Cluster, cold, warm, speed *row) error {
 		if err := dropLog(c); err != nil {
 			return err
 		}
+		rounds.TouchMemory(touched + *coldMiB<<20) // the log comes back into what is used for the first time otherwise
 		fromDisk, coldRead, err := sendWhileReading(c.Broker, d)
 		if err != nil {
 			return err
