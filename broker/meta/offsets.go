@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jonboulle/clockwork"
 	"github.com/rs/zerolog"
@@ -26,7 +27,15 @@ const (
 	// offsetsPerVersion is after how many commits the table gets a new version (Java's
 	// consumerOffsetUpdateVersionStep).
 	offsetsPerVersion = 500
+
+	// A save rests after that many groups of topics, so that it does not hold a processor for long. A shard's rests are few.
+	groupsPerPiece = 200
+	piecesPerShard = 4
+	pieceRest      = time.Millisecond
 )
+
+// machine is the clock of these rests, which are no matter of the Broker's time.
+var machine = clockwork.NewRealClock()
 
 // Offsets is consumerOffset.json: how far each group has consumed each queue. It is written some
 // seconds behind; a crash makes consumers repeat, as with Java. Java: ConsumerOffsetManager.
@@ -320,7 +329,12 @@ func (o *Offsets) print(w *bufio.Writer, table func(*offsetShard) map[offsetKey]
 	separator := "{\n\t\t"
 	var line []byte
 	for i := range o.shards {
-		for _, entry := range o.shards[i].copy(table) {
+		entries := o.shards[i].copy(table)
+		piece := max(groupsPerPiece, len(entries)/piecesPerShard)
+		for n, entry := range entries {
+			if n%piece == piece-1 {
+				machine.Sleep(pieceRest)
+			}
 			key, err := fastjson.Marshal(entry.key.topic + "@" + entry.key.group)
 			if err != nil {
 				return err
