@@ -275,9 +275,9 @@ func (c *conn) spawn(fn func()) bool {
 	}
 	c.enter()
 	c.mu.Unlock()
-	go func() {
+	c.watch.workers.run(func() {
 		fn()
 		c.leave()
-	}()
+	})
 	return true
 }

@@ -22,6 +22,8 @@ type watch struct {
 	closed bool               // guarded by mu: takes no more connections
 	empty  chan struct{}      // holds a token after the last connection went
 
+	workers *workers // of the connections' parked calls
+
 	stop    chan struct{}
 	stopped chan struct{}
 }
@@ -35,6 +37,7 @@ func newWatch() *watch {
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
+	w.workers = newWorkers(w.stop)
 	w.now.Store(1)
 	return w
 }
