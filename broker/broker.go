@@ -77,6 +77,7 @@ type Broker struct {
 	producers    *session.Producers
 	consumers    *session.Consumers
 	heartbeats   *session.Heartbeats
+	broadcasts   *session.Broadcasts
 	locks        *session.QueueLock
 	notify       *session.Notify
 	registration *registration

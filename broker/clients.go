@@ -34,6 +34,7 @@ func (b *Broker) newSessions(*Config) {
 	b.producers = session.NewProducers()
 	b.consumers = session.NewConsumers()
 	b.heartbeats = session.NewHeartbeats()
+	b.broadcasts = session.NewBroadcasts(b.consumers, b.clock)
 	b.locks = session.NewQueueLock(b.clock)
 	b.notify = session.NewNotify(b.consumers)
 }

@@ -93,6 +93,9 @@ type Config struct {
 	LitePullMessageEnable                  bool   `conf:"litePullMessageEnable,hot"`
 	RejectPullConsumerEnable               bool   `conf:"rejectPullConsumerEnable,hot"`
 	UseServerSideResetOffset               bool   `conf:"useServerSideResetOffset,static"`
+	EnableBroadcastOffsetStore             bool   `conf:"enableBroadcastOffsetStore,hot"`
+	BroadcastOffsetExpireSecond            int64  `conf:"broadcastOffsetExpireSecond,hot"`
+	BroadcastOffsetExpireMaxSecond         int64  `conf:"broadcastOffsetExpireMaxSecond,hot"`
 	LockInStrictMode                       bool   `conf:"lockInStrictMode,hot"`
 	DefaultMessageRequestMode              string `conf:"defaultMessageRequestMode,static"`
 	DefaultPopShareQueueNum                int32  `conf:"defaultPopShareQueueNum,static"`
@@ -159,6 +162,9 @@ func DefaultConfig() Config {
 		RealTimeNotifyConsumerChange:           true,
 		LitePullMessageEnable:                  true,
 		UseServerSideResetOffset:               true,
+		EnableBroadcastOffsetStore:             true,
+		BroadcastOffsetExpireSecond:            120,
+		BroadcastOffsetExpireMaxSecond:         300,
 		DefaultMessageRequestMode:              "PULL",
 		DefaultPopShareQueueNum:                -1,
 		StoreReplyMessageEnable:                true,

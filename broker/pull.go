@@ -17,6 +17,7 @@ import (
 
 	"rocketd/broker/filter"
 	"rocketd/broker/longpoll"
+	"rocketd/broker/session"
 	"rocketd/protocol"
 	"rocketd/remoting"
 	"rocketd/store"
@@ -66,6 +67,12 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 	if err != nil {
 		return nil, err
 	}
+	by := b.broadcaster(c, cfg, h)
+	result := &protocol.PullResult{TopicSysFlag: &topic.TopicSysFlag, GroupSysFlag: &group.GroupSysFlag}
+	if b.startsElsewhere(cfg, h, by, result) {
+		c.Outcome(protocol.PullOffsetMoved, offsetResetRemark)
+		return result, nil
+	}
 	batch, err := b.store.Get(store.GetRequest{
 		Topic: h.Topic, QueueID: h.QueueID, Offset: h.QueueOffset,
 		MaxMsgs: int(min(max(h.MaxMsgNums, 1), maxPullMessages)), MatchTags: want.tags, MatchExt: want.ext, MatchRecord: want.record,
@@ -73,22 +80,14 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 	if err != nil {
 		return nil, b.getOutcome(err)
 	}
-	result := &protocol.PullResult{
-		NextBeginOffset: batch.NextOffset, MinOffset: batch.MinOffset, MaxOffset: batch.MaxOffset,
-		TopicSysFlag: &topic.TopicSysFlag, GroupSysFlag: &group.GroupSysFlag,
-	}
-	if reset, ok := b.takeReset(cfg, h); ok {
-		batch.Release()
-		result.NextBeginOffset = reset
-		c.Outcome(protocol.PullOffsetMoved, offsetResetRemark)
-		return result, nil
-	}
+	result.NextBeginOffset, result.MinOffset, result.MaxOffset = batch.NextOffset, batch.MinOffset, batch.MaxOffset
 	b.notePull(h, batch.NextOffset, first)
 	status := batch.Status
 	if status == store.NoMatchedLogicQueue {
 		status = store.NoMessageInQueue // the topic has this queue, and Java makes it when it is looked up
 	}
 	code := pullCode(status, h.QueueOffset)
+	b.noteBroadcast(h, by, code, batch.NextOffset)
 	if code == protocol.Success {
 		b.stats.Get(h.Topic, h.ConsumerGroup, int64(batch.Count), int64(batch.Bytes))
 		c.Attach(batch)
@@ -119,6 +118,22 @@ func pullCode(status store.GetStatus, asked int64) int32 {
 		return protocol.PullNotFound
 	}
 	return protocol.PullOffsetMoved
+}
+
+// startsElsewhere reports whether the pull is answered with another offset to begin at: one that a tool has set, or the
+// one of a broadcasting client that has come another way.
+func (b *Broker) startsElsewhere(cfg *Config, h *protocol.PullHeader, by session.Broadcaster, result *protocol.PullResult) bool {
+	offset, elsewhere := b.takeReset(cfg, h)
+	if elsewhere {
+		result.MinOffset, result.MaxOffset, _ = b.store.QueueRange(h.Topic, h.QueueID)
+	} else if by.ClientID != "" {
+		offset, elsewhere = b.broadcastStart(by, h)
+	}
+	if elsewhere {
+		result.NextBeginOffset = offset
+		b.noteBroadcast(h, by, protocol.PullOffsetMoved, offset)
+	}
+	return elsewhere
 }
 
 // takeReset is the offset that a tool has set for the group and queue and that

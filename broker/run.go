@@ -53,6 +53,7 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	g.Go(stageTables, "meta", b.runTables)
 	g.Go(stageBehaviour, "delay", b.levels.Run)
 	g.Go(stageBehaviour, "sessions", b.runSessions)
+	g.Go(stageBehaviour, "broadcasts", b.runBroadcasts)
 	g.Go(stageBehaviour, "stats", b.stats.Run)
 	g.Go(stageServing, "longpoll", b.parked.Run)
 	for _, l := range listeners {

@@ -23,6 +23,10 @@ const (
 	ForbiddenSubscription int32 = 5
 )
 
+// SourceProxyBroadcast is the value of PullHeader.RequestSource by which a Proxy pulls for a broadcasting client, whose id is
+// in ProxyForwardClientID. Java: RequestSource.
+const SourceProxyBroadcast int32 = 1
+
 // PullHeader asks for messages of one queue.
 type PullHeader struct {
 	ConsumerGroup        string `rmq:"consumerGroup,required"`

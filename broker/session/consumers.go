@@ -235,6 +235,13 @@ func (g *GroupInfo) ClientIDs() []string {
 	return slices.Compact(ids)
 }
 
+// ClientID is the client id of the member with the given connection, empty where there is none.
+func (g *GroupInfo) ClientID(peerID uint64) string {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.members[peerID].ClientID
+}
+
 // Channels returns the members, the longest connected first.
 func (g *GroupInfo) Channels() []Client {
 	g.mu.RLock()
