@@ -7,6 +7,7 @@ package wire
 import (
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/stretchr/testify/require"
 
@@ -189,6 +190,17 @@ var queueRows = []row{
 
 var committed = probe{to: toBroker, code: protocol.QueryConsumerOffset, fields: []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0"}}
 
+// broadcastTo makes {group} a broadcasting one whose only client has consumed up to an offset, and waits until that is
+// stored, which the Brokers do every 5 s.
+func broadcastTo(p *pair, n *names, offset string) {
+	p.t.Helper()
+	p.must(toBroker, protocol.HeartBeat, n, strings.Replace(heartbeat, "CLUSTERING", "BROADCASTING", 1))
+	p.must(toBroker, protocol.PullMessage, n, "", "consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", offset, "maxMsgNums", "32",
+		"sysFlag", "4", "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG")
+	p.until("the broadcasting group's offset", toBroker, protocol.QueryConsumerOffset, n, func(a *Answer) bool { return a.Field("offset") == offset },
+		"consumerGroup", "{group}@broadcast", "topic", "{topic}", "queueId", "0")
+}
+
 var offsetRows = []*family{
 	{
 		code: protocol.UpdateConsumerOffset, to: toBroker, prepare: threeMessages, after: []probe{committed},
@@ -204,7 +216,9 @@ var offsetRows = []*family{
 		prepare: func(p *pair, n *names) {
 			threeMessages(p, n)
 			p.must(toBroker, protocol.UpdateConsumerOffset, n, "", "consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "commitOffset", "2")
+			broadcastTo(p, n, "1")
 		},
 		params: []param{text("consumerGroup", "{group}"), text("topic", "{topic}"), int32s("queueId", "0"), boolean("setZeroIfNotFound", "false")},
+		rows:   []row{{name: "broadcasting", set: []string{"consumerGroup", "{group}@broadcast"}}, {name: "broadcasting, queue not pulled", set: []string{"consumerGroup", "{group}@broadcast", "queueId", "1"}}},
 	},
 }
