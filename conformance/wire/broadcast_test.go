@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// broadcast_test.go: a client of a broadcasting group changes between a Proxy and the Broker, and is told where it was.
+
+package wire
+
+import (
+	"strings"
+	"testing"
+
+	"rocketd/protocol"
+)
+
+func TestBroadcasterMoves(t *testing.T) {
+	each(t, func(t *testing.T, p *pair) {
+		n := newNames()
+		p = p.with(t)
+		threeMessages(p, n)
+		p.must(toBroker, protocol.HeartBeat, n, strings.Replace(heartbeat, "CLUSTERING", "BROADCASTING", 1))
+		f := family{code: protocol.PullMessage, to: toBroker}
+		rules := []*rule{propertyOrder, {Allowance: Allowance{SameSet, "hash-order", `^ext$`}}, {Allowance: Allowance{SameSet, "remark-empty", `^remark$`}}}
+		pull := func(name, offset, client string) {
+			fields := []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", offset, "maxMsgNums", "32", "sysFlag", "4",
+				"commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG"}
+			if client != "" {
+				fields = append(fields, "requestSource", "1", "proxyFrowardClientId", client)
+			}
+			f.compare(p, n, name, rules, n.requests(f.code, pairs(fields), ""), 0, &verdict{})
+		}
+		pull("direct", "2", "")
+		pull("to a Proxy", "0", "{client}")
+		pull("where it was", "2", "{client}")
+		pull("a Proxy that asks", "-1", "{client}")
+		pull("a client that a Proxy does not know", "-1", "other")
+		pull("another queue begins", "1", "other")
+		pull("back", "0", "")
+		pull("goes on", "2", "")
+		pull("and on", "3", "")
+	})
+}
