@@ -6,7 +6,7 @@
 // offsets; NoPermission, SubscriptionGroupNotExist, TopicNotExist, InvalidParameter,
 // SubscriptionParseFailed, SubscriptionNotExist, SubscriptionNotLatest, FilterDataNotExist,
 // FilterDataNotLatest; SystemError for expressions that are not enabled.
-// Deviations: parked requests with requestSource 1 are answered like others, where Java answers nothing;
+// Deviations: requests with requestSource 1 that name no client are answered like others, where Java answers nothing;
 // a request is parked for 10 min at most.
 
 package broker

@@ -59,7 +59,7 @@ var unservedCodes = []Entry{
 // differences are behaviours that differ under codes that are served.
 var differences = []Entry{
 	{"vip-table", "remoting", Deliberate, "The VIP port (listenPort-2) serves every request code; Java leaves out the pulls.", "one table; clients that ask get an answer", nil},
-	{"parked-proxy-pull", "pull", Deliberate, "A parked pull with requestSource=1 is answered; Java 5.5.0 never answers it.", "a caller must not hang", nil},
+	{"parked-proxy-pull", "pull", Deliberate, "A pull with requestSource=1 and without proxyFrowardClientId is answered; Java 5.5.0 never answers it.", "a caller must not hang", nil},
 	{"queue-count-bounds", "admin", Deliberate, "A topic's queue counts and permission are bounded; Java makes topics of 2147483647 or -1 queues.", "counts from the wire never size an allocation", nil},
 	{"heartbeat-checks", "groups", Deliberate, "A heartbeat without a client id, or with a group or subscription without a name, answers 1, one with a name of more than 255 bytes or with too many groups or subscriptions 29, and null subscriptions are none; Java fails half-way, or takes it.", "an explicit answer, and tables that are bounded", nil},
 	{"config-allow-list", "admin", Deliberate, "UPDATE_BROKER_CONFIG and UPDATE_NAMESRV_CONFIG change a short list of keys only, and refuse values with line breaks; Java refuses a short list of keys.", "CVE-2023-33246 and CVE-2023-37582", nil},
