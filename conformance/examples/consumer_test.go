@@ -40,8 +40,8 @@ const (
 	feed    = "simple.Producer"
 )
 
-// LitePullConsumerAssign starts at offset 10 of its first queue and at the ends of its others. The orderly Consumer puts
-// its queues off for seconds, so a part of the messages is enough.
+// LitePullConsumerAssign starts at offset 10 of its first queue and at the ends of its others, so a part of the messages
+// is enough.
 var consumers = [][]consumerExample{
 	{
 		{class: "filter.TagFilterConsumer", feed: "filter.TagFilterProducer", topic: "TagFilterTest", wanted: tagIs("TagA TagC"), says: started},
@@ -55,7 +55,6 @@ var consumers = [][]consumerExample{
 		{class: "simple.PushConsumer", feed: feed, topic: "TopicTest", wanted: all, says: started},
 		{class: "tracemessage.OpenTracingPushConsumer", only: "java", feed: feed, topic: "TopicTest", wanted: all, says: started},
 		{class: "simple.LitePullConsumerSubscribe", feed: feed, topic: "TopicTest", wanted: all},
-		{class: "ordermessage.Consumer", feed: feed, topic: "TopicTest", wanted: tagIs("TagA TagC TagD"), enough: 12, says: started},
 		{class: "broadcast.PushConsumer", feed: feed, topic: "TopicTest", wanted: tagIs("TagA TagC TagD"), says: "Broadcast " + started},
 		{class: "simple.PullScheduleService", only: "java", feed: feed, topic: "TopicTest", quiet: "GroupName1", says: "\tPullResult [pullStatus=FOUND, nextBeginOffset="},
 	},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"rocketd/conformance/report"
 	"rocketd/conformance/target"
 	"rocketd/protocol/message"
 )
@@ -153,9 +154,7 @@ func each[E any](t *testing.T, lanes [][]E, name func(E) (class, only string), t
 						continue
 					}
 					t.Run(class+" "+runtime, func(t *testing.T) {
-						if runtime == "java" {
-							target.Require(t, target.Java)
-						}
+						enter(t, runtime, class)
 						jvms <- struct{}{}
 						defer func() { <-jvms }()
 						test(t, runtime, e)
@@ -163,6 +162,18 @@ func each[E any](t *testing.T, lanes [][]E, name func(E) (class, only string), t
 				}
 			}
 		})
+	}
+}
+
+// enter puts an example into the compatibility tables, and leaves it out where its runtime is missing.
+func enter(t *testing.T, runtime, class string) {
+	column := "go on binary"
+	if runtime == "java" {
+		column = "java 5.5.0 on binary"
+	}
+	report.Test(t, report.Features, "example "+class, column)
+	if runtime == "java" {
+		target.Require(t, target.Java)
 	}
 }
 

@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"rocketd/conformance/target"
 )
 
 // producerExample is a program that sends, what it prints and what the Broker then holds.
@@ -47,7 +50,7 @@ var producers = [][]producerExample{
 	},
 	{
 		{class: "simple.AsyncProducer", topic: "Jodie_topic_1023", count: 100, lines: asyncResult, shown: 100, text: hello},
-		{class: "ordermessage.Producer", topic: "TopicTestjjj", count: 100, lines: sendResult, shown: 100, text: tagged("TagA TagB TagC TagD TagE", "KEY#", "Hello RocketMQ #")},
+		{class: "ordermessage.Producer", topic: "TopicTestjjj", count: 100, lines: sendResult, shown: 100, text: orderText},
 		{class: "batch.SimpleBatchProducer", topic: "BatchTest", count: 3, lines: sendResult, shown: 1, endless: true, text: func(i int) string {
 			return fmt.Sprintf("Tag|OrderID%03d|Hello world %d", i+1, i)
 		}},
@@ -86,6 +89,11 @@ func TestProducers(t *testing.T) {
 		}
 		if e.class == "tracemessage.TraceProducer" {
 			require.NoError(t, f.WaitStored(traceTopic, int64(traces+1))) // a record holds several traces
+		}
+		if e.class == "ordermessage.Producer" {
+			records, err := f.Read(e.topic)
+			require.NoError(t, err)
+			requireOrders(t, slices.DeleteFunc(records, func(r target.Record) bool { _, old := before[r.PhyOffset]; return old }))
 		}
 		require.True(t, maps.Equal(want, got), "%d different messages were stored, %d expected", len(got), len(want))
 	})
