@@ -145,42 +145,6 @@ func TestAdminConsumeStatsOfBroker(t *testing.T) {
 	})
 }
 
-// A running consumer goes back to where the tools set its group, and one that comes later begins there.
-func TestAdminResetOffset(t *testing.T) {
-	each(t, releases, func(t *testing.T, j *client) {
-		const count, skipped = 10, 5
-		admin, group := j.startAdmin(), j.unique("group")
-		topic, p := j.newTopic(1), j.startProducer(nil)
-		q, messages := queue{topic, "broker-a", 0}, newMessages(topic, 0, count+skipped+1)
-		reset := func(timeMs int64, want int64) {
-			t.Helper()
-			var offsets map[string]int64
-			admin.call(&offsets, "resetOffsetByTimestamp", topic, group, timeMs, true)
-			require.Len(t, offsets, 1)
-			require.Equal(t, want, offsets[javaKey(t, offsets, q)])
-		}
-		p.sendTo(q, messages[:count])
-		first := j.startConsumer(group, topic, options{})
-		first.commit(group, q, count)
-		reset(1, 0)
-		eventually(t, "every message again", func() bool { return len(first.all()) == 2*count })
-		for body, times := range first.times {
-			require.Equal(t, 2, times, body)
-		}
-		first.commit(group, q, count)
-		first.call(nil, "shutdown")
-
-		p.sendTo(q, messages[count:count+skipped])
-		require.NoError(t, j.c.WaitStored(topic, count+skipped))
-		reset(-1, count+skipped)
-		p.sendTo(q, messages[count+skipped:])
-		second := j.startConsumer(group, topic, options{})
-		eventually(t, "the message behind", func() bool { return second.different() > 0 })
-		require.Len(t, second.all(), 1)
-		requireSame(t, messages[count+skipped], second.all()[0])
-	})
-}
-
 // A topic can be forbidden to one group, and allowed again. The call came with 5.x.
 func TestAdminForbidden(t *testing.T) {
 	each(t, forms[1:], func(t *testing.T, j *client) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"rocketd/conformance/target"
 )
 
 // Answers that exceptions of the tools carry.
@@ -299,7 +301,7 @@ func TestAdminKeyValues(t *testing.T) {
 
 // The queues that an application orders by are named at the NameServer.
 func TestAdminOrderConfiguration(t *testing.T) {
-	eachAlone(t, releases[1:], func(t *testing.T, j *client) {
+	eachAlone(t, releases[1:], target.Options{}, func(t *testing.T, j *client) {
 		admin, topic := j.startAdmin(), j.newTopic(2)
 		admin.call(nil, "updateNameServerConfig", map[string]string{"orderMessageEnable": "true"}, []string{j.c.Names.Addr})
 		admin.call(nil, "createOrUpdateOrderConf", topic, "broker-a:2", false)
@@ -310,7 +312,7 @@ func TestAdminOrderConfiguration(t *testing.T) {
 }
 
 func TestAdminWritePermission(t *testing.T) {
-	eachAlone(t, releases, func(t *testing.T, j *client) {
+	eachAlone(t, releases, target.Options{}, func(t *testing.T, j *client) {
 		admin, topic := j.startAdmin(), j.newTopic(2)
 		perm := func() int32 {
 			var route routeData

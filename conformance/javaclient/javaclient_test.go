@@ -52,9 +52,9 @@ func each(t *testing.T, with []release, test func(t *testing.T, j *client)) {
 
 // eachAlone runs test against clusters of its own, which it may change and end: ours only, because Java takes half a
 // minute for each end.
-func eachAlone(t *testing.T, with []release, test func(t *testing.T, j *client)) {
+func eachAlone(t *testing.T, with []release, o target.Options, test func(t *testing.T, j *client)) {
 	run(t, with, []target.Kind{target.InProc, target.Binary}, func(t *testing.T, kind target.Kind) *target.Cluster {
-		return target.New(t, kind, target.Options{})
+		return target.New(t, kind, o)
 	}, test)
 }
 

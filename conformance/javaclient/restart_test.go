@@ -45,7 +45,7 @@ func verify(t *testing.T, l *target.Load, j *client, topic string, got *consumer
 }
 
 func TestNameServerRestart(t *testing.T) {
-	eachAlone(t, releases, func(t *testing.T, j *client) {
+	eachAlone(t, releases, target.Options{}, func(t *testing.T, j *client) {
 		topic, p := j.newTopic(4), j.startProducer(nil)
 		got := j.startConsumer(j.unique("group"), topic, options{})
 		l := startLoad(p, topic)
@@ -62,7 +62,7 @@ func TestNameServerRestart(t *testing.T) {
 }
 
 func TestBrokerRestart(t *testing.T) {
-	eachAlone(t, releases, func(t *testing.T, j *client) {
+	eachAlone(t, releases, target.Options{}, func(t *testing.T, j *client) {
 		topic, p := j.newTopic(4), j.startProducer(fields{"sendMsgTimeout": 3000})
 		got := j.startConsumer(j.unique("group"), topic, options{})
 		l := startLoad(p, topic)
