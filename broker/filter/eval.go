@@ -38,8 +38,6 @@ type value struct {
 }
 
 func truth(b bool) value       { return value{kind: boolean, b: b} }
-func (v value) isTrue() bool   { return v.kind == boolean && v.b }
-func (v value) isFalse() bool  { return v.kind == boolean && !v.b }
 func (v value) isNumber() bool { return v.kind == integer || v.kind == long || v.kind == double }
 
 func (v value) String() string {
@@ -63,6 +61,46 @@ var errIncomparable = errors.New("values that cannot be compared")
 type expr interface {
 	eval(p *properties) (value, error)
 }
+
+// outcome is what a condition says of a message.
+type outcome uint8
+
+const (
+	unknown outcome = iota
+	no
+	yes
+	failed // with errIncomparable
+)
+
+func told(is bool) outcome {
+	if is {
+		return yes
+	}
+	return no
+}
+
+// value is the outcome where a condition is an operand.
+func (o outcome) value() (value, error) {
+	switch o {
+	case unknown:
+		return value{}, nil
+	case failed:
+		return value{}, errIncomparable
+	}
+	return truth(o == yes), nil
+}
+
+// condition is a node that is a truth value.
+type condition interface {
+	expr
+	test(p *properties) outcome
+}
+
+// literal is a constant where a condition is wanted.
+type literal struct{ outcome }
+
+func (x literal) test(*properties) outcome        { return x.outcome }
+func (x literal) eval(*properties) (value, error) { return x.value() }
 
 // isBoolean says whether an expression is a condition by its form.
 func isBoolean(x expr) bool {
@@ -92,13 +130,14 @@ func (x property) eval(p *properties) (value, error) {
 // cast is a property where a truth value is wanted. As properties are texts, it is false or, if missing, unknown.
 type cast struct{ name property }
 
-func (x cast) eval(p *properties) (value, error) {
-	v, err := x.name.eval(p)
-	if v.kind == text {
-		v = truth(false)
+func (x cast) test(p *properties) outcome {
+	if p.value(int(x.name)) == "" {
+		return unknown
 	}
-	return v, err
+	return no
 }
+
+func (x cast) eval(p *properties) (value, error) { return x.test(p).value() }
 
 type minus struct{ x expr }
 
@@ -117,76 +156,96 @@ func (x *minus) eval(p *properties) (value, error) {
 	return v, err
 }
 
-type negation struct{ x expr }
+type negation struct{ x condition }
 
-func (x *negation) eval(p *properties) (value, error) {
-	v, err := x.x.eval(p)
-	if v.kind == boolean {
-		v.b = !v.b
+func (x *negation) test(p *properties) outcome {
+	switch o := x.x.test(p); o {
+	case yes:
+		return no
+	case no:
+		return yes
+	default:
+		return o
 	}
-	return v, err
 }
 
-type and struct{ xs []expr }
+func (x *negation) eval(p *properties) (value, error) { return x.test(p).value() }
 
-func (x *and) eval(p *properties) (value, error) {
-	all := truth(true)
+type and struct{ xs []condition }
+
+func (x *and) test(p *properties) outcome {
+	all := yes
 	for _, operand := range x.xs {
-		v, err := operand.eval(p)
-		if err != nil || v.isFalse() {
-			return v, err
-		}
-		if v.kind == null {
-			all = v
+		switch o := operand.test(p); o {
+		case no, failed:
+			return o
+		case unknown:
+			all = unknown
 		}
 	}
-	return all, nil
+	return all
 }
 
-type or struct{ xs []expr }
+func (x *and) eval(p *properties) (value, error) { return x.test(p).value() }
 
-func (x *or) eval(p *properties) (value, error) {
-	none := truth(false)
+type or struct{ xs []condition }
+
+func (x *or) test(p *properties) outcome {
+	none := no
 	for _, operand := range x.xs {
-		v, err := operand.eval(p)
-		if err != nil || v.isTrue() {
-			return v, err
-		}
-		if v.kind == null {
-			none = v
+		switch o := operand.test(p); o {
+		case yes, failed:
+			return o
+		case unknown:
+			none = unknown
 		}
 	}
-	return none, nil
+	return none
 }
+
+func (x *or) eval(p *properties) (value, error) { return x.test(p).value() }
 
 type isNull struct{ x expr }
 
-func (x *isNull) eval(p *properties) (value, error) {
+func (x *isNull) test(p *properties) outcome {
+	if name, ok := x.x.(property); ok {
+		return told(p.value(int(name)) == "")
+	}
 	v, err := x.x.eval(p)
-	return truth(v.kind == null), err
+	if err != nil {
+		return failed
+	}
+	return told(v.kind == null)
 }
+
+func (x *isNull) eval(p *properties) (value, error) { return x.test(p).value() }
 
 type equal struct{ left, right expr }
 
-func (x *equal) eval(p *properties) (value, error) {
+func (x *equal) test(p *properties) outcome {
 	l, err := x.left.eval(p)
 	if err != nil {
-		return value{}, err
+		return failed
 	}
 	r, err := x.right.eval(p)
 	switch {
 	case err != nil:
-		return value{}, err
+		return failed
 	case l.kind == null && r.kind == null:
-		return truth(true), nil
+		return yes
 	case l.kind == null:
-		return value{}, nil
+		return unknown
 	case r.kind == null:
-		return truth(false), nil
+		return no
 	}
 	order, err := compareAny(l, r)
-	return truth(order == 0), err
+	if err != nil {
+		return failed
+	}
+	return told(order == 0)
 }
+
+func (x *equal) eval(p *properties) (value, error) { return x.test(p).value() }
 
 // order is a comparison's operator.
 type order uint8
@@ -218,26 +277,37 @@ type compare struct {
 	left, right expr
 }
 
-func (x *compare) eval(p *properties) (value, error) {
+func (x *compare) test(p *properties) outcome {
 	l, err := x.left.eval(p)
-	if err != nil || l.kind == null {
-		return value{}, err
+	if err != nil {
+		return failed
+	}
+	if l.kind == null {
+		return unknown
 	}
 	r, err := x.right.eval(p)
-	if err != nil || r.kind == null {
-		return value{}, err
+	if err != nil {
+		return failed
+	}
+	if r.kind == null {
+		return unknown
 	}
 	if l.kind == text && r.kind == text {
 		if l, err = parseDouble(l.s); err != nil {
-			return value{}, err
+			return failed
 		}
 		if r, err = parseDouble(r.s); err != nil {
-			return value{}, err
+			return failed
 		}
 	}
 	compared, err := compareAny(l, r)
-	return truth(x.op.holds(compared)), err
+	if err != nil {
+		return failed
+	}
+	return told(x.op.holds(compared))
 }
+
+func (x *compare) eval(p *properties) (value, error) { return x.test(p).value() }
 
 // compareNumber is a compare of a property with a number, which is what most are.
 type compareNumber struct {
@@ -246,14 +316,19 @@ type compareNumber struct {
 	with value
 }
 
-func (x *compareNumber) eval(p *properties) (value, error) {
+func (x *compareNumber) test(p *properties) outcome {
 	s := p.value(int(x.name))
 	if s == "" {
-		return value{}, nil
+		return unknown
 	}
 	v, err := parseAs(s, x.with.kind)
-	return truth(x.op.holds(compareSame(v, x.with))), err
+	if err != nil {
+		return failed
+	}
+	return told(x.op.holds(compareSame(v, x.with)))
 }
+
+func (x *compareNumber) eval(p *properties) (value, error) { return x.test(p).value() }
 
 // between is two compareNumbers of a property, with numbers of one kind.
 type between struct {
@@ -262,15 +337,20 @@ type between struct {
 	not       bool
 }
 
-func (x *between) eval(p *properties) (value, error) {
+func (x *between) test(p *properties) outcome {
 	s := p.value(int(x.name))
 	if s == "" {
-		return value{}, nil
+		return unknown
 	}
 	v, err := parseAs(s, x.low.kind)
+	if err != nil {
+		return failed
+	}
 	inside := compareSame(v, x.low) >= 0 && compareSame(v, x.high) <= 0
-	return truth(inside != x.not), err
+	return told(inside != x.not)
 }
+
+func (x *between) eval(p *properties) (value, error) { return x.test(p).value() }
 
 // equalText is an equal of a property and a text.
 type equalText struct {
@@ -278,13 +358,15 @@ type equalText struct {
 	with string
 }
 
-func (x *equalText) eval(p *properties) (value, error) {
+func (x *equalText) test(p *properties) outcome {
 	s := p.value(int(x.name))
 	if s == "" {
-		return value{}, nil
+		return unknown
 	}
-	return truth(s == x.with), nil
+	return told(s == x.with)
 }
+
+func (x *equalText) eval(p *properties) (value, error) { return x.test(p).value() }
 
 // compareAny compares two values that are not null as Java's compareTo does after its conversions. What has no
 // conversion is "less".
@@ -349,38 +431,43 @@ type in struct {
 // shortList is how many texts are looked through quicker than they are looked up.
 const shortList = 8
 
-func (x *in) eval(p *properties) (value, error) {
+func (x *in) test(p *properties) outcome {
 	s := p.value(int(x.name))
 	switch {
 	case s == "":
-		return value{}, nil
+		return unknown
 	case x.list != nil:
-		return truth(slices.Contains(x.list, s) != x.not), nil
+		return told(slices.Contains(x.list, s) != x.not)
 	}
-	return truth(x.set[s] != x.not), nil
+	return told(x.set[s] != x.not)
 }
+
+func (x *in) eval(p *properties) (value, error) { return x.test(p).value() }
 
 // textTest is CONTAINS, STARTSWITH or ENDSWITH. Of what is no text it is false, with NOT as well.
 type textTest struct {
 	x    expr
-	op   string
+	is   func(s, want string) bool
 	want string
 	not  bool
 }
 
-func (x *textTest) eval(p *properties) (value, error) {
-	v, err := x.x.eval(p)
-	if err != nil || v.kind != text || x.want == "" {
-		return truth(false), err
-	}
-	var is bool
-	switch x.op {
-	case "CONTAINS":
-		is = strings.Contains(v.s, x.want)
-	case "STARTSWITH":
-		is = strings.HasPrefix(v.s, x.want)
-	default:
-		is = strings.HasSuffix(v.s, x.want)
-	}
-	return truth(is != x.not), nil
+var textTests = map[string]func(s, want string) bool{
+	"CONTAINS": strings.Contains, "STARTSWITH": strings.HasPrefix, "ENDSWITH": strings.HasSuffix,
 }
+
+func (x *textTest) test(p *properties) outcome {
+	var s string
+	if name, ok := x.x.(property); ok {
+		if s = p.value(int(name)); s == "" {
+			return no
+		}
+	} else if v, err := x.x.eval(p); err != nil {
+		return failed
+	} else if s = v.s; v.kind != text {
+		return no
+	}
+	return told(x.want != "" && x.is(s, x.want) != x.not)
+}
+
+func (x *textTest) eval(p *properties) (value, error) { return x.test(p).value() }

@@ -10,10 +10,10 @@ import (
 
 // properties are those of one message that an expression asks for. They are found when it asks for the first.
 type properties struct {
-	names  *message.Names
-	text   string
-	found  bool
-	values []string // by number of the name; empty: missing
+	names *message.Names
+	text  string
+	found bool
+	spans []message.Span // of the values in text, by number of the name
 }
 
 var spareProperties = sync.Pool{New: func() any { return new(properties) }}
@@ -25,15 +25,16 @@ func newProperties(names *message.Names, text string) *properties {
 }
 
 func (p *properties) release() {
-	clear(p.values) // they are slices of the message
-	p.names, p.text = nil, ""
+	p.names, p.text = nil, "" // which is the message's
 	spareProperties.Put(p)
 }
 
+// value is that of a property, empty where it is missing, as no property is empty.
 func (p *properties) value(number int) string {
 	if !p.found {
-		p.values = p.names.Find(p.text, p.values)
+		p.spans = p.names.Find(p.text, p.spans)
 		p.found = true
 	}
-	return p.values[number]
+	span := p.spans[number]
+	return p.text[span.Start:span.End]
 }

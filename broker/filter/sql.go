@@ -21,7 +21,7 @@ const maxDepth = 1000
 
 // Expression is a compiled SQL92 expression. It may be used by many at once.
 type Expression struct {
-	root  expr
+	root  condition
 	names message.Names // the properties that it asks for
 }
 
@@ -36,7 +36,7 @@ func Compile(text string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.root, err = p.asBoolean(x)
+	e.root, err = p.asCondition(x)
 	if err != nil {
 		return nil, err
 	}
@@ -47,9 +47,9 @@ func Compile(text string) (*Expression, error) {
 // is only read, and not kept.
 func (e *Expression) Matches(props []byte) bool {
 	p := newProperties(&e.names, unsafe.String(unsafe.SliceData(props), len(props)))
-	v, err := e.root.eval(p)
+	o := e.root.test(p)
 	p.release()
-	return err == nil && v.isTrue()
+	return o == yes
 }
 
 type parser struct {
@@ -108,25 +108,26 @@ func (p *parser) nested(read func() (expr, error)) (expr, error) {
 }
 
 func (p *parser) or() (expr, error) {
-	return p.chain("OR", p.and, func(xs []expr) expr { return &or{xs} })
+	return p.chain("OR", p.and, func(xs []condition) expr { return &or{xs} })
 }
 
 func (p *parser) and() (expr, error) {
-	return p.chain("AND", p.equality, func(xs []expr) expr { return &and{xs} })
+	return p.chain("AND", p.equality, func(xs []condition) expr { return &and{xs} })
 }
 
 // chain reads operands with a logical operator between them. They stay one flat list, however long.
-func (p *parser) chain(operator string, operand func() (expr, error), join func([]expr) expr) (expr, error) {
+func (p *parser) chain(operator string, operand func() (expr, error), join func([]condition) expr) (expr, error) {
 	x, err := operand()
 	if err != nil || !p.at(operator) {
 		return x, err
 	}
-	var xs []expr
+	var xs []condition
 	for {
-		if x, err = p.asBoolean(x); err != nil {
+		c, err := p.asCondition(x)
+		if err != nil {
 			return nil, err
 		}
-		xs = append(xs, x)
+		xs = append(xs, c)
 		more, err := p.accept(operator)
 		if err != nil {
 			return nil, err
@@ -140,13 +141,20 @@ func (p *parser) chain(operator string, operand func() (expr, error), join func(
 	}
 }
 
-// asBoolean is x where a truth value is wanted: a property's name then means a property that is a boolean.
-func (p *parser) asBoolean(x expr) (expr, error) {
-	if isBoolean(x) {
+// asCondition is x where a truth value is wanted: a property's name then means a property that is a boolean.
+func (p *parser) asCondition(x expr) (condition, error) {
+	switch x := x.(type) {
+	case condition:
 		return x, nil
-	}
-	if name, ok := x.(property); ok {
-		return cast{name}, nil
+	case property:
+		return cast{x}, nil
+	case constant:
+		switch x.kind {
+		case boolean:
+			return literal{told(x.b)}, nil
+		case null:
+			return literal{unknown}, nil
+		}
 	}
 	return nil, p.fail("what stands before this is not a condition")
 }
@@ -187,7 +195,7 @@ func (p *parser) equal(left expr, not bool) (expr, error) {
 	if leftLiteral && rightLiteral && l.kind == boolean && r.kind != boolean {
 		return nil, p.fail("%v cannot be compared with %v", l.value, r.value)
 	}
-	var x expr = &equal{left, right}
+	var x condition = &equal{left, right}
 	if name, ok := left.(property); ok && rightLiteral && r.kind == text {
 		x = &equalText{name, r.s}
 	}
@@ -251,7 +259,7 @@ func (p *parser) order(left expr, op string) (expr, error) {
 }
 
 // newCompare refuses operands that have no order.
-func (p *parser) newCompare(op string, left, right expr) (expr, error) {
+func (p *parser) newCompare(op string, left, right expr) (condition, error) {
 	for _, x := range []expr{left, right} {
 		if c, ok := x.(constant); ok {
 			if !c.isNumber() {
@@ -323,9 +331,9 @@ func (p *parser) between(x expr, not bool) (expr, error) {
 	case ok && both && lower.with.kind == upper.with.kind:
 		return &between{lower.name, lower.with, upper.with, not}, nil
 	case not:
-		return &or{[]expr{l, h}}, nil
+		return &or{[]condition{l, h}}, nil
 	}
-	return &and{[]expr{l, h}}, nil
+	return &and{[]condition{l, h}}, nil
 }
 
 // checkRange refuses two literals that no value lies between; Java does so without NOT only.
@@ -379,7 +387,7 @@ func (p *parser) in(x expr, op string, not bool) (expr, error) {
 
 func (p *parser) text(x expr, op string, not bool) (expr, error) {
 	s, err := p.stringLiteral()
-	return &textTest{x, op, s, not}, err
+	return &textTest{x, textTests[op], s, not}, err
 }
 
 func (p *parser) stringLiteral() (string, error) {
@@ -403,8 +411,8 @@ func (p *parser) unary() (expr, error) {
 	case "-":
 		return &minus{x}, nil
 	case "NOT":
-		x, err = p.asBoolean(x)
-		return &negation{x}, err
+		c, err := p.asCondition(x)
+		return &negation{c}, err
 	}
 	return x, nil
 }

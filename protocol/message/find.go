@@ -28,27 +28,32 @@ func (n *Names) Number(name string) int {
 	return i
 }
 
-// Find writes what Property returns for each name to values, by number, and returns it; what is absent is empty, as no
-// property is. The strings are slices of props.
-func (n *Names) Find(props string, values []string) []string {
-	values = slices.Grow(values[:0], len(n.list))[:len(n.list)]
-	clear(values)
-	for props != "" {
-		pair := props
-		if i := strings.IndexByte(props, valueEnd); i >= 0 {
-			pair, props = props[:i], props[i+1:]
-		} else {
-			props = ""
+// Span is where a value stands in the text of the properties. Start is 0 for what is absent.
+type Span struct{ Start, End int32 }
+
+// Find writes where each name's value is that Property returns to spans, by number of the name, and returns it.
+func (n *Names) Find(props string, spans []Span) []Span {
+	spans = slices.Grow(spans[:0], len(n.list))[:len(n.list)]
+	clear(spans)
+	for at := 0; at < len(props); {
+		end := len(props)
+		if i := strings.IndexByte(props[at:], valueEnd); i >= 0 {
+			end = at + i
 		}
-		if pair == "" || !n.first[pair[0]] {
-			continue
+		if n.first[props[at]] {
+			n.note(props[at:end], int32(at), spans)
 		}
-		for i, name := range n.list {
-			if len(name) < len(pair)-1 && pair[len(name)] == nameEnd && pair[:len(name)] == name {
-				values[i] = pair[len(name)+1:]
-				break
-			}
+		at = end + 1
+	}
+	return spans
+}
+
+// note enters a pair, which begins at start, if its name is wanted and its value is not empty.
+func (n *Names) note(pair string, start int32, spans []Span) {
+	for i, name := range n.list {
+		if len(name) < len(pair)-1 && pair[len(name)] == nameEnd && pair[:len(name)] == name {
+			spans[i] = Span{start + int32(len(name)) + 1, start + int32(len(pair))}
+			return
 		}
 	}
-	return values
 }
