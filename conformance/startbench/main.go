@@ -83,11 +83,20 @@ func tell(format string, args ...any) {
 	fmt.Printf("%4.0f s  "+format+"\n", append([]any{time.Since(began).Seconds()}, args...)...)
 }
 
+func chosen(part string) bool {
+	return *only == "" || strings.Contains(","+*only+",", ","+part+",")
+}
+
 func run() error {
+	if *withJava && chosen("topics") {
+		if err := permitFiles(*topics * *queues); err != nil {
+			return err
+		}
+	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "Medians of %d rounds (least to greatest in brackets), ratio of the medians; Java with %s of heap.\n", *count, *heap)
 	for _, p := range parts() {
-		if *only != "" && !strings.Contains(","+*only+",", ","+p.name+",") {
+		if !chosen(p.name) {
 			continue
 		}
 		home, err := os.MkdirTemp(*dir, "startbench")

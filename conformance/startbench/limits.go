@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// otherFiles are those that a Java Broker has open besides its queues' files.
+const otherFiles = 10_000
+
+// permitFiles sees to it that the servers may open that many queue files. Java opens and maps all of them at its start.
+func permitFiles(files int) error {
+	need := uint64(files + otherFiles)
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	if limit.Cur < need {
+		limit.Cur, limit.Max = need, max(limit.Max, need)
+		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+			return fmt.Errorf("Java needs %d open files: ulimit -n: %w", need, err)
+		}
+	}
+	const setting = "/proc/sys/vm/max_map_count"
+	text, err := os.ReadFile(setting)
+	if err != nil {
+		return err
+	}
+	if maps, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil || maps < need {
+		return fmt.Errorf("%s is %s, and Java needs %d: sysctl -w vm.max_map_count=%d", setting, strings.TrimSpace(string(text)), need, need)
+	}
+	return nil
+}
