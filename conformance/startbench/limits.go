@@ -13,7 +13,8 @@ import (
 // otherFiles are those that a Java Broker has open besides its queues' files.
 const otherFiles = 10_000
 
-// permitFiles sees to it that the servers may open that many queue files. Java opens and maps all of them at its start.
+// permitFiles lets a Java Broker open and map that many queue files, which it does with all of them at its start. The error
+// says what the system does not permit.
 func permitFiles(files int) error {
 	need := uint64(files + otherFiles)
 	var limit syscall.Rlimit
@@ -23,7 +24,7 @@ func permitFiles(files int) error {
 	if limit.Cur < need {
 		limit.Cur, limit.Max = need, max(limit.Max, need)
 		if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-			return fmt.Errorf("Java needs %d open files: ulimit -n: %w", need, err)
+			return fmt.Errorf("it needs %d open files, which ulimit -n does not permit: %w", need, err)
 		}
 	}
 	const setting = "/proc/sys/vm/max_map_count"
@@ -32,7 +33,7 @@ func permitFiles(files int) error {
 		return err
 	}
 	if maps, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64); err != nil || maps < need {
-		return fmt.Errorf("%s is %s, and Java needs %d: sysctl -w vm.max_map_count=%d", setting, strings.TrimSpace(string(text)), need, need)
+		return fmt.Errorf("it needs %d maps, and %s is %s", need, setting, strings.TrimSpace(string(text)))
 	}
 	return nil
 }
