@@ -186,7 +186,7 @@ func (b *Broker) sendOne(c *remoting.Call, cfg *Config, h *protocol.SendHeader, 
 			if topic, err = b.dlqTopic(h.Topic[len(message.RetryPrefix):]); err != nil {
 				return nil, err
 			}
-			m.Topic, m.QueueID, queueID = topic.TopicName, 0, 0
+			m.Topic, m.QueueID = topic.TopicName, 0
 			p = readProps(message.SetProperty(p.text, message.PropDelay, "-1"))
 		}
 	}

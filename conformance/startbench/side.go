@@ -86,8 +86,7 @@ func (s *side) start() (float64, error) {
 	}()
 	if err := s.launch(); err != nil {
 		cancel()
-		<-accepted
-		return 0, err
+		return 0, errors.Join(err, <-accepted)
 	}
 	err := <-accepted
 	return at.Sub(began).Seconds(), err

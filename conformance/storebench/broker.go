@@ -116,8 +116,8 @@ func writeOffsets(name string) error {
 	if err != nil {
 		return err
 	}
-	w := bufio.NewWriter(f)
-	fmt.Fprint(w, `{"offsetTable":{`)
+	w := bufio.NewWriter(f) // which keeps the first error for Flush
+	fmt.Fprintf(w, `{"offsetTable":{`)
 	for topic := range offsetTopics {
 		separator := ","
 		if topic == 0 {
@@ -131,9 +131,9 @@ func writeOffsets(name string) error {
 			}
 			fmt.Fprintf(w, `%s"%d":%d`, separator, queue, 1_000_000+topic)
 		}
-		fmt.Fprint(w, "}")
+		fmt.Fprintf(w, "}")
 	}
-	fmt.Fprint(w, "}}")
+	fmt.Fprintf(w, "}}")
 	return errors.Join(w.Flush(), f.Close())
 }
 
