@@ -22,8 +22,7 @@ func pullFields(topic string, offset int64, more string) string {
 	return fmt.Sprintf("consumerGroup=G topic=%s queueId=0 queueOffset=%d maxMsgNums=32 sysFlag=4 commitOffset=0 suspendTimeoutMillis=15000 subscription=* subVersion=0 expressionType=TAG %s", topic, offset, more)
 }
 
-func bodiesOf(t *testing.T, records []byte) (bodies []string) {
-	t.Helper()
+func bodiesOf(t require.TestingT, records []byte) (bodies []string) {
 	for len(records) > 0 {
 		size := message.RecordSize(records)
 		var m message.Message
