@@ -76,27 +76,27 @@ func (s *Store) runFlusher(ctx context.Context) error {
 	defer queueTick.Stop()
 	logs, queues := thorough{lastMs: s.nowMs()}, thorough{lastMs: s.nowMs()}
 	for {
-		var err error
 		select {
 		case <-ctx.Done():
 			return s.flushAll()
 		case <-s.flushKick:
 			runtime.Gosched() // who is about to append shares the sync
-			err = s.flushLog()
+			s.tellFlushFails(s.flushLog())
 		case <-logTick.Chan():
 			if least := logs.least(s.nowMs(), cfg.FlushCommitLogThoroughInterval, cfg.FlushCommitLogLeastPages); s.unflushed() >= least {
-				err = s.flushLog()
+				s.tellFlushFails(s.flushLog())
 			}
 		case <-queueTick.Chan():
 			least := queues.least(s.nowMs(), cfg.FlushConsumeQueueThoroughInterval, cfg.FlushConsumeQueueLeastPages)
-			if err = s.flushQueues(least); err == nil {
+			err := s.flushQueues(least)
+			if err == nil {
 				err = s.saveCheckpoint()
 			}
 			if least == 0 && err == nil {
 				err = s.queues.opened.sweep()
 			}
+			s.tellFlush(err)
 		}
-		s.tellFlush(err)
 		if now := s.config(); now != cfg {
 			cfg = now
 			logTick.Reset(ms(cfg.FlushIntervalCommitLog))
@@ -105,19 +105,22 @@ func (s *Store) runFlusher(ctx context.Context) error {
 	}
 }
 
-// tellFlush says when flushing begins to fail and when it works again. The
-// process goes on: what is stored can be read, and a failed sync lets no message
-// in (fail).
+// tellFlush says when flushing begins to fail and when it works again, which
+// only the flush of everything can know. The process goes on: what is stored can
+// be read, and a failed sync lets no message in (fail).
 func (s *Store) tellFlush(err error) {
-	if was := s.flushFails; (err != nil) == was {
-		return
+	s.tellFlushFails(err)
+	if err == nil && s.flushFails {
+		s.flushFails = false
+		s.deps.Log.Info().Msg("flush works again")
 	}
-	s.flushFails = err != nil
-	if err != nil {
+}
+
+func (s *Store) tellFlushFails(err error) {
+	if err != nil && !s.flushFails {
+		s.flushFails = true
 		s.deps.Log.Error().Err(err).Msg("flush failed")
-		return
 	}
-	s.deps.Log.Info().Msg("flush works again")
 }
 
 func (s *Store) unflushed() int64 { return s.log.appended.Load() - s.log.flushed.Load() }
@@ -163,6 +166,9 @@ func (s *Store) flushLog() error {
 // the log has run far ahead of the queue list. When those are all, queues and
 // index are durable up to the dispatched mark of the beginning.
 func (s *Store) flushQueues(leastBytes int64) error {
+	if err := s.failed(); err != nil {
+		return err
+	}
 	s.dispatch.mu.Lock()
 	due := s.listDue()
 	if due && s.worthAllSyncs() {
