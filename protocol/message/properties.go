@@ -132,7 +132,7 @@ func findProperty(props, name string) (start, end int, ok bool) {
 		if i := strings.IndexByte(props[at:], valueEnd); i >= 0 {
 			stop = at + i
 		}
-		if n := at + len(name); n < stop-1 && props[n] == nameEnd && props[at:n] == name {
+		if isPair(props[at:stop], name) {
 			start, end, ok = at, stop, true
 		}
 		at = stop + 1
@@ -179,16 +179,30 @@ func EncodeProperties(m map[string]string) string {
 
 // RemoveProperty returns the text without the pairs of that name.
 func RemoveProperty(props, name string) string {
-	for {
-		start, end, ok := findProperty(props, name)
-		if !ok {
-			return props
+	var b strings.Builder
+	kept := 0 // text up to here is taken over
+	for at := 0; at < len(props); {
+		stop, next := len(props), len(props)
+		if i := strings.IndexByte(props[at:], valueEnd); i >= 0 {
+			stop, next = at+i, at+i+1
 		}
-		if end < len(props) {
-			end++
+		if isPair(props[at:stop], name) {
+			b.WriteString(props[kept:at])
+			kept = next
 		}
-		props = props[:start] + props[end:]
+		at = next
 	}
+	if kept == 0 {
+		return props
+	}
+	b.WriteString(props[kept:])
+	return b.String()
+}
+
+// isPair says whether a pair has the name, and a value.
+func isPair(pair, name string) bool {
+	n := len(name)
+	return n < len(pair)-1 && pair[n] == nameEnd && pair[:n] == name
 }
 
 // SetProperty returns the text with the value of name replaced, or the pair
