@@ -58,8 +58,13 @@ var keywords = map[string]bool{
 const maxKeywordBytes = len("STARTSWITH")
 
 type lexer struct {
-	text string
-	at   int
+	text        string
+	at          int
+	lastLineEnd int // -1 where no line has an end
+}
+
+func newLexer(text string) lexer {
+	return lexer{text: text, lastLineEnd: strings.LastIndexAny(text, "\n\r")}
 }
 
 // next reads one word.
@@ -100,7 +105,7 @@ func (l *lexer) skipBlanks() {
 		switch {
 		case strings.IndexByte(" \t\n\r\f", rest[0]) >= 0:
 			l.at++
-		case strings.HasPrefix(rest, "--") && strings.ContainsAny(rest, "\n\r"):
+		case strings.HasPrefix(rest, "--") && l.at < l.lastLineEnd:
 			l.at += strings.IndexAny(rest, "\n\r") + 1
 		case strings.HasPrefix(rest, "/*") && strings.Contains(rest[2:], "*/"):
 			l.at += 2 + strings.Index(rest[2:], "*/") + 2

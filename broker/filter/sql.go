@@ -28,7 +28,7 @@ type Expression struct {
 // Compile reads an SQL92 expression. The error is a *SyntaxError.
 func Compile(text string) (*Expression, error) {
 	e := new(Expression)
-	p := &parser{lex: lexer{text: text}, names: &e.names}
+	p := &parser{lex: newLexer(text), names: &e.names}
 	if err := p.advance(); err != nil {
 		return nil, err
 	}

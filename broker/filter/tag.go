@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"rocketd/compat"
 	"rocketd/protocol"
 	"rocketd/protocol/message"
 )
@@ -33,7 +34,7 @@ func ParseTags(topic, expression string) (*protocol.SubscriptionData, error) {
 		return nil, ErrExpression
 	}
 	for _, tag := range parts {
-		if tag = strings.TrimSpace(tag); tag != "" {
+		if tag = compat.Trim(tag); tag != "" {
 			sub.TagsSet = append(sub.TagsSet, tag)
 			sub.CodeSet = append(sub.CodeSet, int32(message.TagsCode(tag)))
 		}

@@ -11,21 +11,44 @@ import (
 
 // Names are names of properties. A name's number is its place.
 type Names struct {
-	list  []string
-	first [256]bool // bytes that a name begins with
+	list    []string
+	first   [256]bool      // bytes that a name begins with
+	numbers map[string]int // of more names than are looked through quicker than looked up
 }
+
+// fewNames are looked through.
+const fewNames = 16
 
 // Number is that of a name, which is entered if it is new.
 func (n *Names) Number(name string) int {
-	i := slices.Index(n.list, name)
-	if i < 0 {
-		i = len(n.list)
-		n.list = append(n.list, name)
-		if name != "" {
-			n.first[name[0]] = true
+	if i := n.find(name); i >= 0 {
+		return i
+	}
+	n.list = append(n.list, name)
+	if name != "" {
+		n.first[name[0]] = true
+	}
+	switch {
+	case n.numbers != nil:
+		n.numbers[name] = len(n.list) - 1
+	case len(n.list) > fewNames:
+		n.numbers = make(map[string]int, len(n.list))
+		for i, name := range n.list {
+			n.numbers[name] = i
 		}
 	}
-	return i
+	return len(n.list) - 1
+}
+
+// find is the number of a name, -1 where it is not among them.
+func (n *Names) find(name string) int {
+	if n.numbers == nil {
+		return slices.Index(n.list, name)
+	}
+	if i, ok := n.numbers[name]; ok {
+		return i
+	}
+	return -1
 }
 
 // Span is where a value stands in the text of the properties. Start is 0 for what is absent.
@@ -50,10 +73,11 @@ func (n *Names) Find(props string, spans []Span) []Span {
 
 // note enters a pair, which begins at start, if its name is wanted and its value is not empty.
 func (n *Names) note(pair string, start int32, spans []Span) {
-	for i, name := range n.list {
-		if len(name) < len(pair)-1 && pair[len(name)] == nameEnd && pair[:len(name)] == name {
-			spans[i] = Span{start + int32(len(name)) + 1, start + int32(len(pair))}
-			return
-		}
+	end := strings.IndexByte(pair, nameEnd)
+	if end < 0 || end == len(pair)-1 {
+		return
+	}
+	if i := n.find(pair[:end]); i >= 0 {
+		spans[i] = Span{start + int32(end) + 1, start + int32(len(pair))}
 	}
 }
