@@ -5,6 +5,7 @@ package broker
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,4 +96,40 @@ func TestReplyReachesTheProducer(t *testing.T) {
 	b.replying(1, "")
 	answer = b.ask(protocol.SendReplyMessageV2, "a=P b="+topic+" c=TBW102 d=4 e=0 f=0 g=1 h=0 i="+props("REPLY_TO_CLIENT=requester"), "x")
 	require.Equal(t, "push reply message to requesterfail.", answer.Remark)
+}
+
+// Who asks something of a client that is silent is answered when Java would be. conformance/wire has Java's answers.
+func TestSilentClientsHoldUpNobody(t *testing.T) {
+	b := newBareBroker(t, nil)
+	id, _ := b.mustSend("T", "", "m0").Field("msgId")
+	b.mustAsk(protocol.HeartBeat, "", heartbeatBody("cid", "CG", 0, false, "T"))
+	b.peer.silent = true
+	for name, c := range map[string]struct {
+		code   int32
+		fields string
+		after  time.Duration
+		answer int32
+		remark string
+	}{
+		"running info": {protocol.GetConsumerRunningInfo, "consumerGroup=CG clientId=cid", 10 * time.Second, protocol.ConsumeMsgTimeout, "consumer <CG> <cid> Timeout: no answer within 10s"},
+		"a message": {protocol.ConsumeMessageDirectly, "consumerGroup=CG clientId=cid topic=T msgId=" + id, 10 * time.Second, protocol.ConsumeMsgTimeout,
+			"consumer <CG> <cid> Timeout: no answer within 10s"},
+		"status": {protocol.InvokeBrokerToGetConsumerStatus, "group=CG topic=T", 5 * time.Second, protocol.Success, unsetRemark},
+		"a reply": {protocol.SendReplyMessage, sendFields("T", "properties="+props("REPLY_TO_CLIENT=cid")), 10 * time.Second, protocol.SystemError,
+			"push reply message to cidfail."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			done := make(chan *protocol.Command, 1)
+			go func() { done <- b.ask(c.code, c.fields, "body") }()
+			waits, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			defer cancel()
+			require.NoError(t, b.clock.BlockUntilContext(waits, 1))
+			b.clock.Advance(c.after - time.Millisecond)
+			require.NoError(t, b.clock.BlockUntilContext(waits, 1), "it still waits")
+			b.clock.Advance(time.Millisecond)
+			answer := <-done
+			require.Equal(t, c.answer, answer.Code)
+			require.Equal(t, c.remark, answer.Remark)
+		})
+	}
 }

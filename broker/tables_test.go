@@ -57,6 +57,7 @@ type fakePeer struct {
 	sent   []*protocol.Command
 	closed bool
 	answer func(*protocol.Command) (*protocol.Command, error) // to calls; nil: the connection is closed
+	silent bool                                               // calls are never answered
 }
 
 func (p *fakePeer) ID() uint64         { return p.id }
@@ -64,6 +65,10 @@ func (p *fakePeer) RemoteAddr() string { return fmt.Sprintf("10.0.0.%d:999", p.i
 func (p *fakePeer) LocalAddr() string  { return "10.0.0.9:10911" }
 func (p *fakePeer) Call(ctx context.Context, req *protocol.Command) (*protocol.Command, error) {
 	_ = p.Oneway(req)
+	if p.silent {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
 	if p.answer == nil {
 		return nil, remoting.ErrClosed
 	}
