@@ -22,7 +22,8 @@ const checkpointBytes = 4096
 const checkpointMarginMs = 3000
 
 type checkpoint struct {
-	name string
+	name    string
+	damaged bool // when it was read: missing, of a wrong size, or with impossible times
 
 	mu    sync.Mutex
 	file  vfs.File
@@ -40,9 +41,11 @@ func loadCheckpoint(fsys vfs.FS, name string) (*checkpoint, error) {
 		return nil, err
 	}
 	copy(c.saved[:], b)
+	c.damaged = len(b) != checkpointBytes
 	if len(b) >= len(c.saved) {
 		for i, p := range []*int64{&c.physic, &c.logics, &c.index, &c.masterFlushed, &c.confirm} {
 			*p = int64(binary.BigEndian.Uint64(b[8*i:]))
+			c.damaged = c.damaged || i < 3 && *p < 0
 		}
 	}
 	return c, nil

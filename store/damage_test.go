@@ -9,6 +9,7 @@ import (
 	"path"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
@@ -53,12 +54,19 @@ func leave(t testing.TB, how string) *damaged {
 		d.fs = d.fs.Clone()
 	}
 	if strings.HasSuffix(how, "Java") {
-		require.NoError(t, d.fs.Remove("/store/"+markName))
+		d.scribble(t, "checkpoint", 32, "\x00\x00\x00\x00\x00\x00\x00\x09") // which ours never writes
 	}
 	return d
 }
 
 var endings = []string{"closed", "killed", "power loss", "closed by Java", "killed by Java"}
+
+// forgetOurs takes away what stands beside Java's files, as if only Java had had the store.
+func forgetOurs(t testing.TB, fsys vfs.FS, cfg Config) {
+	for _, name := range []string{markName, listName} {
+		require.NoError(t, fsys.Remove(path.Join(cfg.StorePathRootDir, name)))
+	}
+}
 
 func (d *damaged) remove(t testing.TB, names ...string) {
 	for _, name := range names {
@@ -94,7 +102,7 @@ func (d *damaged) open(t testing.TB) string {
 		for q, want := range d.bodies {
 			require.Equal(t, want, readAll(t, s, "T", q), "queue %d", q)
 		}
-		for _, i := range []int{0, 57, 123, 248, damagedMessages - 1} {
+		for i := 0; i < damagedMessages; i += 13 { // some of each index file
 			offs, _, _, err := s.QueryIndex("T", fmt.Sprint("U", i), 10, 0, 1<<60)
 			require.NoError(t, err)
 			require.Len(t, offs, 1, "key of message %d", i)
@@ -109,8 +117,8 @@ func (d *damaged) open(t testing.TB) string {
 
 const q1 = "consumequeue/T/1/"
 
-// damages that are repaired: everything is there afterwards. Where only the mark
-// or the list can show the damage, it is found after our own stops.
+// damages that are repaired: everything is there afterwards. Where only the queue
+// list can show the damage, it is found after our own stops.
 var damages = []struct {
 	name string
 	harm func(t *testing.T, d *damaged)
@@ -171,30 +179,73 @@ func TestDamageIsRepaired(t *testing.T) {
 	}
 }
 
-// Two damages at once, of those that can be seen after any stop of ours.
+// Two damages at once, after any stop of ours: some drawn, and each with those that only the list shows, because it may be
+// what takes the list away.
 func TestDamagesTogether(t *testing.T) {
 	rng := rand.New(rand.NewSource(max(*crashSeed, 1)))
 	for range 60 {
-		ending, a, b := endings[rng.Intn(3)], damages[rng.Intn(len(damages))], damages[rng.Intn(len(damages))]
-		t.Run(ending+"/"+a.name+"/"+b.name, func(t *testing.T) {
-			d := leave(t, ending)
-			a.harm(t, d)
-			defer func() {
-				if r := recover(); r != nil {
-					t.Fatal(r)
-				}
-			}()
-			if !d.canHarm(b.name) {
-				return
+		damagesTogether(t, endings[rng.Intn(3)], rng.Intn(len(damages)), rng.Intn(len(damages)))
+	}
+	for a := range damages {
+		for b := range damages {
+			if damages[b].ours {
+				damagesTogether(t, "closed", a, b)
 			}
-			b.harm(t, d)
-			if strings.Contains(a.name+b.name, "mark") && (a.ours || b.ours) {
-				return // nothing is left that shows it
-			}
-			d.open(t)
-		})
+		}
 	}
 }
+
+func damagesTogether(t *testing.T, ending string, first, second int) {
+	a, b := damages[first], damages[second]
+	t.Run(ending+"/"+a.name+"/"+b.name, func(t *testing.T) {
+		d := leave(t, ending)
+		a.harm(t, d)
+		if !d.canHarm(b.name) {
+			return
+		}
+		b.harm(t, d)
+		d.open(t)
+	})
+}
+
+// A queue that is gone together with what says that it was there: all its messages are in the oldest part of the log,
+// which a start would not read for anything else.
+func TestAnOldQueueIsMissed(t *testing.T) {
+	for _, ending := range []string{"closed", "killed", "power loss"} {
+		for _, gone := range []string{listName, markName, "checkpoint"} {
+			t.Run(ending+"/"+gone, func(t *testing.T) {
+				d := &damaged{fs: vfs.NewMem(), cfg: smallConfig("/store"), bodies: map[int32][]string{}}
+				r := newRetained(t, d.fs, d.cfg)
+				for i := range damagedMessages {
+					q, body := int32(0), fmt.Sprint(i)
+					if i < 20 {
+						q = 1
+					}
+					mustPut(t, r.Store, newMessage("T", q, body))
+					d.bodies[q] = append(d.bodies[q], body)
+					if i%100 == 99 {
+						require.NoError(t, r.flushEverything())
+						r.clock.Advance(time.Minute)
+					}
+				}
+				switch ending {
+				case "closed":
+					require.NoError(t, r.Close())
+				case "killed":
+					d.fs = d.fs.Clone()
+				case "power loss":
+					d.fs, d.boot = d.fs.CrashClone(rand.New(rand.NewSource(1))), " later"
+				}
+				d.remove(t, q1, gone)
+				log := d.open(t)
+				require.Contains(t, log, `"from":0`)
+			})
+		}
+	}
+}
+
+// flushEverything has queues, index and log on the disk.
+func (r *retained) flushEverything() error { return errors.Join(r.dispatchAll(), r.flushAll()) }
 
 // canHarm says whether what a damage is done to is still there.
 func (d *damaged) canHarm(name string) bool {

@@ -94,8 +94,8 @@ type mark struct {
 	saved []byte // what the file has
 }
 
-// loadMark reads the file; ok is false when it does not count.
-func loadMark(fsys vfs.FS, root string, bootID string, java javaCheckpoint) (m *mark, was markState, ok bool, err error) {
+// loadMark reads the file; valid is false when it is missing or damaged.
+func loadMark(fsys vfs.FS, root string, bootID string, java javaCheckpoint) (m *mark, was markState, valid bool, err error) {
 	m = &mark{fs: fsys, name: path.Join(root, markName)}
 	b, err := vfs.ReadFile(fsys, m.name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -104,14 +104,14 @@ func loadMark(fsys vfs.FS, root string, bootID string, java javaCheckpoint) (m *
 	if len(b) >= markBytes {
 		m.saved = bytes.Clone(b[:markBytes])
 	}
-	ok = was.parse(b) && (was.java[0] == java || was.java[1] == java)
+	valid = was.parse(b)
 	m.state = markState{java: [2]javaCheckpoint{java, java}}
 	if bootID != "" {
 		h := fnv.New128a()
 		h.Write([]byte(bootID))
 		h.Sum(m.state.boot[:0])
 	}
-	return m, was, ok, nil
+	return m, was, valid, nil
 }
 
 // sameBoot says whether the system has run since the other state was written.

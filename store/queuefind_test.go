@@ -76,7 +76,7 @@ func TestManyQueuesWithoutList(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, crashed=%v", name, crashed), func(t *testing.T) {
 				eachDisk(t, func(t *testing.T, fsys vfs.FS, cfg Config) {
 					manyQueues(t, fsys, cfg)
-					require.NoError(t, fsys.Remove(path.Join(cfg.StorePathRootDir, listName)))
+					forgetOurs(t, fsys, cfg)
 					if crashed {
 						makeFile(t, fsys, path.Join(cfg.StorePathRootDir, "abort"), 0)
 					}

@@ -81,13 +81,17 @@ func seal(b []byte) ([]byte, uint64) {
 	return b, id
 }
 
+// isList says whether a file is a list as it was written.
+func isList(b []byte) bool {
+	return len(b) >= 64 && string(b[:8]) == listMagic && binary.BigEndian.Uint64(b[8:]) == crc64.Checksum(b[16:], crcECMA)
+}
+
 var errList = errors.New("the queue list is damaged")
 
 // decodeList takes a file apart; the checksum has been compared with id, so
 // what does not fit is a damage that nobody expects.
 func decodeList(b []byte, id uint64) (*queueList, error) {
-	be := binary.BigEndian
-	if len(b) < 64 || string(b[:8]) != listMagic || be.Uint64(b[8:]) != id || crc64.Checksum(b[16:], crcECMA) != id {
+	if !isList(b) || binary.BigEndian.Uint64(b[8:]) != id {
 		return nil, errList
 	}
 	r := listReader{b: b[16:]}
@@ -135,23 +139,23 @@ func (r *listReader) text() string {
 	return string(r.take(int(binary.BigEndian.Uint16(r.take(2)))))
 }
 
-// loadList reads the list with an id; nil when there is none.
-func loadList(fsys vfs.FS, root string, id uint64) (*queueList, error) {
+// loadList reads the list with an id, 0 for none. damaged says that the file is missing or was changed. A whole list with
+// another id is what a kill leaves that came between list and mark: it is not the one, and no harm was done.
+func loadList(fsys vfs.FS, root string, id uint64) (l *queueList, damaged bool, err error) {
 	if id == 0 {
-		return nil, nil
+		return nil, false, nil
 	}
 	b, err := vfs.ReadFile(fsys, path.Join(root, listName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil, true, nil
 	}
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	l, err := decodeList(b, id)
-	if err != nil {
-		return nil, nil // the directories say it, too
+	if l, err = decodeList(b, id); err != nil {
+		return nil, !isList(b), nil
 	}
-	return l, nil
+	return l, false, nil
 }
 
 const (

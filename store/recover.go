@@ -35,10 +35,12 @@ func (e ending) String() string { return [...]string{"closed", "killed", "crashe
 type recovery struct {
 	s       *Store
 	ending  ending
-	was     markState // counts if trusted
-	trusted bool      // nobody else has had the store since the mark was written
+	was     markState // what the mark says
+	valid   bool      // it is whole
+	trusted bool      // and nobody else has had the store since it was written
 	list    *queueList
 	adopted bool // the queues are those of the list
+	lost    bool // what our own files say is gone: only the log says what queues and index had
 	saved   []byte
 
 	from    int64 // where the scan began
@@ -116,10 +118,12 @@ func (s *Store) indexDir() string { return path.Join(s.root, "index") }
 // is the one that it knows; abort is Java's sign of a crash, and ours for Java.
 func (r *recovery) judge(aborted bool) (err error) {
 	s := r.s
-	s.mark, r.was, r.trusted, err = loadMark(s.deps.FS, s.root, s.deps.Host.BootID, s.check.onDisk())
+	java := s.check.onDisk()
+	s.mark, r.was, r.valid, err = loadMark(s.deps.FS, s.root, s.deps.Host.BootID, java)
 	if err != nil {
 		return err
 	}
+	r.trusted = r.valid && (r.was.java[0] == java || r.was.java[1] == java)
 	r.saved = s.mark.saved
 	switch {
 	case r.trusted && r.was.clean && !aborted:
@@ -132,14 +136,42 @@ func (r *recovery) judge(aborted bool) (err error) {
 	case aborted || r.trusted:
 		r.ending = crashed
 	}
-	if r.trusted {
-		if r.list, err = loadList(s.deps.FS, s.root, r.was.listID); err != nil {
-			return err
-		}
-		r.whole = r.was.distrust
+	if err := r.judgeList(); err != nil {
+		return err
 	}
 	if r.list == nil && r.ending == killed {
 		r.ending = crashed // only the list says what the queues have
+	}
+	return nil
+}
+
+// judgeList reads the list that the mark names, and notices when one of the files that say what queues and index had
+// is missing or damaged: then a queue that is missing, too, would not be missed.
+func (r *recovery) judgeList() error {
+	s := r.s
+	list, gone := path.Join(s.root, listName), ""
+	there, err := vfs.Exists(s.deps.FS, list)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.trusted:
+		var damaged bool
+		if r.list, damaged, err = loadList(s.deps.FS, s.root, r.was.listID); err != nil {
+			return err
+		}
+		if damaged || r.list == nil && r.was.listID != 0 && r.ending == closed {
+			gone = list
+		}
+	case r.valid && s.check.damaged:
+		gone = s.check.name
+	case !r.valid && there:
+		gone = s.mark.name
+	}
+	r.lost = gone != ""
+	r.whole = r.lost || r.trusted && r.was.distrust
+	if r.lost {
+		r.repaired(gone, "the file is missing or damaged; queues and index are made again from the commit log")
 	}
 	return nil
 }
@@ -185,6 +217,9 @@ func (r *recovery) openIndex() error {
 	}
 	s.index = newKeyIndex(s.deps.FS, s.indexDir(), s.config(), s.deps.Clock.Now)
 	wrong, err := s.index.load(r.list, s.log.minOffset(), r.repaired)
+	if err == nil && r.lost && !wrong {
+		err = s.index.clear(nil)
+	}
 	r.whole = r.whole || wrong
 	return err
 }

@@ -67,8 +67,10 @@ func round(t *table, s *side) error {
 		return nil
 	}
 	for _, name := range []string{startUnlisted, startUnlistedCold} {
-		if err := os.Remove(filepath.Join(s.cluster.StoreDir(), "rocketd.queues")); err != nil {
-			return err
+		for _, ours := range []string{"rocketd.queues", "rocketd.mark"} { // one without the other would be damage
+			if err := os.Remove(filepath.Join(s.cluster.StoreDir(), ours)); err != nil {
+				return err
+			}
 		}
 		if name == startUnlistedCold {
 			if err := s.dropCaches(); err != nil {
