@@ -275,9 +275,7 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 	for key, change := range map[string]func(*Config){
 		"brokerId=1":              func(c *Config) { c.BrokerID = 1 },
 		"brokerRole=SLAVE":        func(c *Config) { c.BrokerRole = store.Slave },
-		"enableDLegerCommitLog":   func(c *Config) { c.EnableDLegerCommitLog = true },
 		"enableControllerMode":    func(c *Config) { c.EnableControllerMode = true },
-		"storeType=defaultRocks":  func(c *Config) { c.StoreType = "defaultRocksDB" },
 		"enableLmq=true":          func(c *Config) { c.EnableLmq, c.EnableMultiDispatch = true, true },
 		"authenticationEnabled":   func(c *Config) { c.AuthorizationEnabled = true },
 		"listenPort=2":            func(c *Config) { c.ListenPort = 2 },
@@ -287,6 +285,12 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 		"brokerPermission=8":      func(c *Config) { c.BrokerPermission = 8 },
 		"defaultTopicQueueNums=0": func(c *Config) { c.DefaultTopicQueueNums = 0 },
 		"messageDelayLevel":       func(c *Config) { c.MessageDelayLevel = "1x" },
+		"enableDLegerCommitLog=true: DLedger commit logs are not supported: let consumers finish with Java, switch the key off and begin with an empty directory": func(c *Config) {
+			c.EnableDLegerCommitLog = true
+		},
+		"storeType=defaultRocksDB is not supported: set storeType=default, with which the consume queues are built anew from the commit log": func(c *Config) {
+			c.StoreType = "defaultRocksDB"
+		},
 	} {
 		err := start(vfs.NewMem(), network.Listen, change)
 		require.ErrorContains(t, err, key)

@@ -210,7 +210,7 @@ func (c *Config) refuseUnserved() error {
 	case c.BrokerID != 0 || c.BrokerRole == store.Slave:
 		return fmt.Errorf("brokerId=%d, brokerRole=%s: only a master (brokerId=0) can be run", c.BrokerID, c.BrokerRole)
 	case c.EnableDLegerCommitLog:
-		return fmt.Errorf("enableDLegerCommitLog=true: DLedger commit logs are not supported")
+		return fmt.Errorf("enableDLegerCommitLog=true: DLedger commit logs are not supported: let consumers finish with Java, switch the key off and begin with an empty directory")
 	case c.EnableControllerMode:
 		return fmt.Errorf("enableControllerMode=true: the controller mode is not supported")
 	case c.AuthenticationEnabled, c.AuthorizationEnabled, c.ACLEnable:

@@ -69,9 +69,13 @@ func refuseForeign(fsys vfs.FS, root string) error {
 	for _, info := range infos {
 		if info.Dir && strings.HasPrefix(info.Name, "dledger-") {
 			dir := path.Join(root, info.Name)
-			if live, err := filesExist(fsys, dir); err != nil || live {
-				return errors.Join(err, fmt.Errorf("%s holds a DLedger commit log (enableDLegerCommitLog), which cannot be read here: "+
-					"let consumers finish with Java and begin with an empty directory", dir))
+			live, err := filesExist(fsys, dir)
+			if err != nil {
+				return err
+			}
+			if live {
+				return fmt.Errorf("%s holds a DLedger commit log (enableDLegerCommitLog), which cannot be read here: "+
+					"let consumers finish with Java and begin with an empty directory", dir)
 			}
 		}
 	}

@@ -12,37 +12,61 @@ import (
 )
 
 func TestLiveStateOfJavasIsRefused(t *testing.T) {
-	for file, want := range map[string]string{
-		"consumequeue/CURRENT":                              "storeType=defaultRocksDB",
-		"consumequeue_rocksdb/CURRENT":                      "storeType=defaultRocksDB",
-		"rocksdbstore/000009.sst":                           "timer messages, half messages or keys",
-		"rocksdbstore/000012.log":                           "timer messages, half messages or keys",
-		"kvStore/000012.log":                                "unacknowledged pops",
-		"config/topics/CURRENT":                             "topics in RocksDB",
-		"config/consumerOffsets/CURRENT":                    "rocksDBConfigToJson",
-		"config/subscriptionGroups/CURRENT":                 "rocksDBConfigToJson",
-		"config/metadata/CURRENT":                           "useSingleRocksDBForAllConfigs",
-		"config/rdb/CURRENT":                                "configManagerVersion=V2",
-		"config/users/000009.sst":                           "ACL 2.0 users",
-		"config/acls/000009.sst":                            "ACL 2.0 permissions",
-		"batchconsumequeue/T/0/00000000000000000000":        "queue.type=BatchCQ",
-		"compaction/compactionLog/T/0/00000000000000000000": "cleanup.policy=COMPACTION",
-		"config/topicQueueMapping.json":                     "static topics",
-		"dledger-n0/data/00000000000000000000":              "DLedger",
+	const (
+		asJSON   = "write them as JSON files with Java's mqadmin rocksDBConfigToJson, then remove the directory"
+		noACL    = "remove the directory if access control is not needed here, else stay with Java"
+		finish   = "let consumers finish with those topics and delete them with Java"
+		rebuilt  = "set storeType=default and remove the directory: queues are built anew from the commit log"
+		rocks    = "timer messages, half messages or keys in RocksDB (timerRocksDBEnable, transRocksDBEnable, indexRocksDBEnable)"
+		switched = "let Java deliver them with those keys switched off, then remove the directory"
+		inRocks  = "consume queues in RocksDB (storeType=defaultRocksDB)"
+	)
+	for _, c := range []struct{ file, place, what, wayOut string }{
+		{"consumequeue/CURRENT", "consumequeue", inRocks, rebuilt},
+		{"consumequeue_rocksdb/CURRENT", "consumequeue_rocksdb", inRocks, rebuilt},
+		{"rocksdbstore/000009.sst", "rocksdbstore", rocks, switched},
+		{"rocksdbstore/000012.log", "rocksdbstore", rocks, switched},
+		{"rocksdbstore/000013.blob", "rocksdbstore", rocks, switched},
+		{"kvStore/000012.log", "kvStore", "unacknowledged pops in RocksDB (popConsumerKVServiceEnable)",
+			"let Java move them to the commit log (mqadmin exportPopRecord), then remove the directory"},
+		{"config/topics/CURRENT", "config/topics", "topics in RocksDB", asJSON},
+		{"config/subscriptionGroups/CURRENT", "config/subscriptionGroups", "consumer groups in RocksDB", asJSON},
+		{"config/consumerOffsets/CURRENT", "config/consumerOffsets", "consumer offsets in RocksDB", asJSON},
+		{"config/metadata/CURRENT", "config/metadata", "topics, groups and offsets in RocksDB (useSingleRocksDBForAllConfigs)", asJSON},
+		{"config/rdb/CURRENT", "config/rdb", "topics, groups and offsets in RocksDB (configManagerVersion=V2)", asJSON},
+		{"config/users/000009.sst", "config/users", "ACL 2.0 users in RocksDB", noACL},
+		{"config/acls/000004.log", "config/acls", "ACL 2.0 permissions in RocksDB", noACL},
+		{"batchconsumequeue/T/0/00000000000000000000", "batchconsumequeue", "queues of topics with queue.type=BatchCQ", finish},
+		{"compaction/compactionLog/T/0/00000000000000000000", "compaction/compactionLog", "messages of topics with cleanup.policy=COMPACTION", finish},
+		{"config/topicQueueMapping.json", "config/topicQueueMapping.json", "static topics, whose queues several brokers share", finish},
+		{"dledger-n0/data/00000000000000000000", "dledger-n0", "a DLedger commit log (enableDLegerCommitLog)",
+			"let consumers finish with Java and begin with an empty directory"},
 	} {
 		fsys, cfg, bodies := filled(t, 3)
-		name := path.Join("/store", file)
+		name := path.Join("/store", c.file)
 		require.NoError(t, fsys.MkdirAll(path.Dir(name)))
 		require.NoError(t, vfs.WriteFile(fsys, name, []byte(`{"topicQueueMappingInfoMap":{"S":{}}}`)))
-		err := openFail(t, fsys, cfg)
-		require.ErrorContains(t, err, want, file)
-		require.ErrorContains(t, err, ": ", "the way out")
-		require.NotContains(t, err.Error(), "\n", "one sentence")
-		require.NoError(t, fsys.Remove(name))
+		before := fsys.Clone()
+		require.EqualError(t, openFail(t, fsys, cfg), "/store/"+c.place+" holds "+c.what+", which cannot be read here: "+c.wayOut)
+		requireSameFiles(t, before, fsys)
+		lines, damaged := findings(t, fsys, cfg)
+		require.Equal(t, 1, damaged, lines)
+		require.Contains(t, lines[0], c.wayOut)
+		require.ErrorContains(t, Repair(cfg, newDeps(fsys), true, func(Finding) {}), c.wayOut)
+		requireSameFiles(t, before, fsys)
+		require.NoError(t, vfs.RemoveAll(fsys, path.Join("/store", c.place))) // the way out, as far as we are concerned
 		s := newStore(t, fsys, cfg)
 		require.Equal(t, bodies, readAll(t, s, "T", 0))
 		require.NoError(t, s.Close())
 	}
+}
+
+// A static-topic table that cannot be read may name some.
+func TestAnUnreadableMappingIsRefused(t *testing.T) {
+	fsys, cfg, _ := filled(t, 3)
+	require.NoError(t, fsys.MkdirAll("/store/config"))
+	require.NoError(t, vfs.WriteFile(fsys, "/store/config/topicQueueMapping.json", []byte(`{"topicQueueMapp`)))
+	require.ErrorContains(t, openFail(t, fsys, cfg), "/store/config/topicQueueMapping.json cannot be read, and may name static topics")
 }
 
 // What Java 5.5.0 makes at every start, and what nobody knows, stays as it is.
