@@ -43,10 +43,8 @@ func loadCheckpoint(fsys vfs.FS, name string) (*checkpoint, error) {
 	copy(c.saved[:], b)
 	c.damaged = len(b) != checkpointBytes
 	if len(b) >= len(c.saved) {
-		for i, p := range []*int64{&c.physic, &c.logics, &c.index, &c.masterFlushed, &c.confirm} {
-			*p = int64(binary.BigEndian.Uint64(b[8*i:]))
-			c.damaged = c.damaged || i < 3 && *p < 0
-		}
+		c.decode(b)
+		c.damaged = c.damaged || min(c.physic, c.logics, c.index) < 0
 	}
 	return c, nil
 }
@@ -79,6 +77,28 @@ func (c *checkpoint) lower(ms int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.physic, c.logics, c.index = min(c.physic, ms), min(c.logics, ms), min(c.index, ms)
+}
+
+// distrust has any broker read the whole log after a crash, and keeps what is known of the log itself.
+func (c *checkpoint) distrust() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.logics, c.index = 0, 0
+}
+
+// restore puts back what the file had.
+func (c *checkpoint) restore(fsys vfs.FS, was javaCheckpoint) error {
+	c.mu.Lock()
+	c.decode(was[:])
+	c.mu.Unlock()
+	return c.save(fsys)
+}
+
+// decode reads the numbers.
+func (c *checkpoint) decode(b []byte) {
+	for i, p := range []*int64{&c.physic, &c.logics, &c.index, &c.masterFlushed, &c.confirm} {
+		*p = int64(binary.BigEndian.Uint64(b[8*i:]))
+	}
 }
 
 func (c *checkpoint) bytes() (b javaCheckpoint) {

@@ -457,6 +457,40 @@ func TestDamagedLog(t *testing.T) {
 	}
 }
 
+// A start that is refused for damage to the log is refused the next time, too, whatever it had to repair before it came
+// upon the damage: nothing of what is behind is cut. With the damage undone, all is there.
+func TestARefusalIsRepeated(t *testing.T) {
+	for _, ending := range endings {
+		for _, c := range damages {
+			if c.ours && strings.HasSuffix(ending, "Java") || strings.Contains(c.name, "mark") || strings.Contains(c.name, "checkpoint") {
+				continue // then less is known of what was durable
+			}
+			if ending == "killed by Java" && c.name == "no abort" {
+				continue // see TestDamageIsRepaired
+			}
+			t.Run(ending+"/"+c.name, func(t *testing.T) {
+				d := leave(t, ending)
+				c.harm(t, d)
+				log := "commitlog/" + segmentName(0)
+				was := string(readFile(t, d.fs, "/store/"+log)[80:100])
+				d.scribble(t, log, 80, "damaged all the way.")
+				for n := range 3 {
+					deps := newDeps(d.fs)
+					deps.Host.BootID += d.boot
+					s, err := Open(d.cfg, deps)
+					if err == nil && n == 0 { // it does not read that far
+						s.release()
+						return
+					}
+					require.ErrorContains(t, err, "/store/commitlog/"+segmentName(0)+": corrupt at byte 0", "start %d", n)
+				}
+				d.scribble(t, log, 80, was)
+				d.open(t)
+			})
+		}
+	}
+}
+
 func must3(_, max int64, _ bool) int64 { return max }
 
 // The way on from a refused start: repair says what it would give up, and with

@@ -33,15 +33,18 @@ const (
 func (e ending) String() string { return [...]string{"closed", "killed", "crashed"}[e] }
 
 type recovery struct {
-	s       *Store
-	ending  ending
-	was     markState // what the mark says
-	valid   bool      // it is whole
-	trusted bool      // and nobody else has had the store since it was written
-	list    *queueList
-	adopted bool // the queues are those of the list
-	lost    bool // what our own files say is gone: only the log says what queues and index had
-	saved   []byte
+	s          *Store
+	ending     ending
+	was        markState // what the mark says
+	valid      bool      // it is whole
+	trusted    bool      // and nobody else has had the store since it was written
+	list       *queueList
+	adopted    bool           // the queues are those of the list
+	closedAt   int64          // where our last stop left the end of the log, 0 when it is not known
+	lost       bool           // what our own files say is gone: only the log says what queues and index had
+	saved      []byte         // the mark's file
+	java       javaCheckpoint // what Java's checkpoint had
+	distrusted bool           // checkpoint and mark say that queues and index are not to be believed
 
 	from    int64 // where the scan began
 	whole   bool  // it began at the first file
@@ -56,7 +59,7 @@ type recovery struct {
 
 // load opens everything and recovers. The abort file is made before anything is
 // changed, so that a crash in here is seen by the next start; a start that is
-// refused takes it away again.
+// refused takes it away again, unless files of queues or index were removed of which nothing else tells.
 func (s *Store) load() error {
 	abort := path.Join(s.root, "abort")
 	aborted, err := vfs.Exists(s.deps.FS, abort)
@@ -88,8 +91,8 @@ func (s *Store) load() error {
 		return err
 	}
 	if err := r.run(); err != nil {
-		if r.refused && !aborted {
-			err = errors.Join(err, s.mark.restore(r.saved), s.deps.FS.Remove(abort))
+		if r.refused && !aborted && (r.trusted || !r.distrusted) {
+			err = errors.Join(err, r.undo(abort))
 		}
 		return err
 	}
@@ -97,6 +100,17 @@ func (s *Store) load() error {
 		Int64("end", s.log.appended.Load()).Int64("records", r.records).
 		Int64("ms", s.nowMs()-s.startMs).Msg("store recovered")
 	return s.deps.FS.SyncDir(s.root)
+}
+
+// undo takes back what a start has said of itself.
+func (r *recovery) undo(abort string) error {
+	s := r.s
+	if r.distrusted {
+		if err := s.check.restore(s.deps.FS, r.java); err != nil {
+			return err
+		}
+	}
+	return errors.Join(s.mark.restore(r.saved), s.deps.FS.Remove(abort))
 }
 
 // makeDirs makes what is missing of the directories in one go: each sync may
@@ -118,16 +132,16 @@ func (s *Store) indexDir() string { return path.Join(s.root, "index") }
 // is the one that it knows; abort is Java's sign of a crash, and ours for Java.
 func (r *recovery) judge(aborted bool) (err error) {
 	s := r.s
-	java := s.check.onDisk()
-	s.mark, r.was, r.valid, err = loadMark(s.deps.FS, s.root, s.deps.Host.BootID, java)
+	r.java = s.check.onDisk()
+	s.mark, r.was, r.valid, err = loadMark(s.deps.FS, s.root, s.deps.Host.BootID, r.java)
 	if err != nil {
 		return err
 	}
-	r.trusted = r.valid && (r.was.java[0] == java || r.was.java[1] == java)
+	r.trusted = r.valid && slices.Contains(r.was.java[:], r.java)
 	r.saved = s.mark.saved
 	switch {
 	case r.trusted && r.was.clean && !aborted:
-		r.ending = closed
+		r.ending, r.closedAt = closed, r.was.end
 		if !s.log.untouched(&r.was) { // somebody else went on
 			r.trusted = false
 		}
@@ -227,12 +241,15 @@ func (r *recovery) openIndex() error {
 // begin says, durably, that the store is open.
 func (r *recovery) begin(abort string) error {
 	s := r.s
-	java := s.check.onDisk()
+	r.queued = r.newest.phyOffset + int64(r.newest.size)
+	switch {
+	case r.ending == closed:
+		s.log.flushed.Store(max(r.closedAt, r.queued))
+	case r.trusted:
+		s.log.flushed.Store(r.was.flushed)
+	}
 	err := s.mark.update(func(m *markState) {
-		m.java = [2]javaCheckpoint{java, java}
-		if r.trusted {
-			m.flushed = r.was.flushed
-		}
+		m.java, m.flushed = [2]javaCheckpoint{r.java, r.java}, s.log.flushed.Load()
 		if r.list != nil {
 			m.listID, m.cutting = r.was.listID, r.ending == crashed
 		}
@@ -252,7 +269,8 @@ func (r *recovery) begin(abort string) error {
 // distrust has the next start read the whole log, too, of whatever kind the
 // broker is, until queues and index are durable again.
 func (r *recovery) distrust() error {
-	r.s.check.lower(0)
+	r.distrusted = true
+	r.s.check.distrust()
 	if err := r.s.saveCheckpoint(); err != nil {
 		return err
 	}
@@ -263,6 +281,10 @@ func (r *recovery) run() error {
 	l := r.s.log
 	segs := l.segments()
 	if len(segs) == 0 {
+		if err := r.refuseLoss(0, nil); err != nil {
+			r.refused = true
+			return err
+		}
 		return r.empty()
 	}
 	last := segs[len(segs)-1]
@@ -270,7 +292,6 @@ func (r *recovery) run() error {
 	if r.list != nil {
 		r.lastMs = r.list.lastMs
 	}
-	r.queued = r.newest.phyOffset + int64(r.newest.size)
 	r.from = r.start(segs)
 	r.whole = r.from == segs[0].base
 	if err := r.settleIndex(); err != nil {
@@ -309,11 +330,12 @@ func (r *recovery) settleIndex() error {
 	}
 }
 
-// empty is for a directory without log files: queues and index have nothing to
+// empty is for a directory without log files, of which nothing says that it had any: queues and index have nothing to
 // point at.
 func (r *recovery) empty() error {
 	s := r.s
 	s.dispatch.listed.behind = true
+	s.log.flushed.Store(0)
 	for _, topic := range s.queues.topics() {
 		if err := s.DeleteTopic(topic); err != nil {
 			return err
@@ -396,8 +418,8 @@ func (r *recovery) tell(what string, at, of int64) {
 func (r *recovery) refuseLoss(end int64, stop error) error {
 	known, what := int64(0), ""
 	switch {
-	case r.trusted && r.was.clean && r.ending == closed:
-		known, what = r.was.end, "the store was closed with records up to"
+	case r.ending == closed && r.closedAt >= r.queued:
+		known, what = r.closedAt, "the store was closed with records up to"
 	case r.ending == closed:
 		known, what = r.queued, "a consume queue knows of records up to"
 	case r.trusted:

@@ -120,17 +120,56 @@ func TestCorruptLog(t *testing.T) {
 	require.ErrorIs(t, err, message.ErrMagic)
 }
 
-// A log that is gone takes queues and index with it.
-func TestEmptyLog(t *testing.T) {
-	fsys, cfg, _ := filled(t, 100)
-	require.NoError(t, vfs.RemoveAll(fsys, "/store/commitlog"))
-	s := newStore(t, fsys, cfg)
-	require.Empty(t, s.Topics())
-	require.Zero(t, mustPut(t, s, newMessage("T", 0, "x")).QueueOffset)
-	offs, _, _, err := s.QueryIndex("T", "U5", 10, 0, 1<<60)
-	require.NoError(t, err)
-	require.Empty(t, offs)
-	require.NoError(t, s.Close())
+// A log that is gone, as when its disk is not there, is no empty log: the start is refused and changes nothing, unless
+// somebody gives it up. Then queues and index go with it.
+func TestMissingLog(t *testing.T) {
+	for _, ending := range []string{"closed", "killed", "power loss", "closed by Java"} {
+		for _, gone := range [][]string{{}, {"consumequeue"}, {listName}} {
+			t.Run(fmt.Sprint(ending, gone), func(t *testing.T) {
+				if ending == "closed by Java" && len(gone) > 0 && gone[0] == "consumequeue" {
+					t.Skip("nothing says that there were messages")
+				}
+				d := leave(t, ending)
+				log := d.fs.Clone()
+				d.remove(t, append(gone, "commitlog")...)
+				deps := newDeps(d.fs)
+				deps.Host.BootID += d.boot
+				for range 2 {
+					_, err := Open(d.cfg, deps)
+					require.ErrorContains(t, err, "/store/commitlog/"+segmentName(0))
+					require.ErrorContains(t, err, "docs/format/commitlog.md says how to go on")
+				}
+				if len(gone) == 0 {
+					require.ErrorContains(t, Repair(d.cfg, deps, false, func(Finding) {}), "/store/commitlog has no file of the commit log, and /store/consumequeue/T/0 has ")
+				}
+				again := *d
+				again.fs = d.fs.Clone()
+				for _, name := range mustList(t, log, "/store/commitlog") { // the disk is back
+					require.NoError(t, copySparse(again.fs, "/store/commitlog/"+name, readFile(t, log, "/store/commitlog/"+name)))
+				}
+				again.open(t)
+
+				require.NoError(t, Repair(d.cfg, deps, true, func(Finding) {}))
+				s := newStoreAfter(t, d.fs, d.cfg, d.boot)
+				require.Empty(t, s.Topics())
+				require.Zero(t, mustPut(t, s, newMessage("T", 0, "x")).QueueOffset)
+				offs, _, _, err := s.QueryIndex("T", "U5", 10, 0, 1<<60)
+				require.NoError(t, err)
+				require.Empty(t, offs)
+				require.NoError(t, s.Close())
+			})
+		}
+	}
+}
+
+// The last file of the log is gone, and what could say so in the queues, too.
+func TestLastLogFileIsMissed(t *testing.T) {
+	for _, gone := range []string{"consumequeue", listName, "index"} {
+		d := leave(t, "closed")
+		files := mustList(t, d.fs, "/store/commitlog")
+		d.remove(t, gone, "commitlog/"+files[len(files)-1])
+		require.ErrorContains(t, openFail(t, d.fs, d.cfg), "/store/commitlog/"+files[len(files)-1], gone)
+	}
 }
 
 // Bytes behind the tail, here old records that would fit, are not read later.

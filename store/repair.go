@@ -59,7 +59,7 @@ func (r *repair) prepare(cut bool) error {
 	if err := r.checkLog(); err != nil {
 		return err
 	}
-	if err := r.mendLog(cut); err != nil {
+	if err := errors.Join(r.missLog(cut), r.mendLog(cut)); err != nil {
 		return err
 	}
 	if err := r.asideOddFiles(); err != nil {
@@ -80,6 +80,28 @@ func (r *repair) prepare(cut bool) error {
 		return err
 	}
 	return vfs.WriteFile(r.fs, path.Join(r.root, "checkpoint"), make([]byte, checkpointBytes))
+}
+
+// missLog is for a log without any file, as when its disk is not there: the start would remove the queues.
+func (r *repair) missLog(cut bool) error {
+	if len(r.log) > 0 || cut {
+		return nil
+	}
+	for _, key := range r.queueDirs(path.Join(r.root, "consumequeue")) {
+		q := r.openQueue(key)
+		if q.files == nil {
+			continue
+		}
+		first, end, _, err := q.files.bounds()
+		if err := errors.Join(err, q.files.close()); err != nil {
+			return err
+		}
+		if end > first {
+			return fmt.Errorf("%s has no file of the commit log, and %s has %d units; with --cut queues and index are given up",
+				newLogPaths(&r.cfg).first(), q.files.dir, end-first)
+		}
+	}
+	return nil
 }
 
 // mendLog looks for damage that the start would have to cut at.
