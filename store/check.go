@@ -114,7 +114,7 @@ func (c *checker) run() error {
 	if c.crashed {
 		c.note(path.Join(c.root, "abort"), -1, "the last stop was no clean one; the next start recovers")
 	}
-	for _, look := range []func() error{c.checkLog, c.checkQueues, c.checkExts, c.checkIndex, c.checkCheckpoint, c.checkTables} {
+	for _, look := range []func() error{c.checkLog, c.checkQueues, c.checkExts, c.checkIndex, c.checkCheckpoint, c.checkLock, c.checkMark, c.checkTables} {
 		if err := look(); err != nil {
 			return err
 		}

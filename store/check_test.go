@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -41,7 +42,36 @@ func TestCheckFindsAndRepairMends(t *testing.T) {
 		}, want: "/store/consumequeue/T/0/00000000000000000800: damaged: does not follow"},
 		"queue gone": {harm: func(fsys *vfs.Mem) {
 			require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue/T"))
+		}, want: "/store/consumequeue/T/0/00000000000000000000: damaged: not as the queue list has it: the file is missing"},
+		"queue gone, after Java": {harm: func(fsys *vfs.Mem) {
+			forgetOurs(t, fsys, smallConfig("/store"))
+			require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue/T"))
 		}, want: "/store/consumequeue/T/0: note: no queue for the records"},
+		"index file gone": {harm: func(fsys *vfs.Mem) {
+			require.NoError(t, fsys.Remove(firstFile(t, fsys, "/store/index")))
+		}, want: ": damaged: missing, the queue list has it"},
+		"mark gone": {harm: func(fsys *vfs.Mem) {
+			require.NoError(t, fsys.Remove("/store/rocketd.mark"))
+		}, want: "/store/rocketd.mark: damaged: missing, but rocketd.queues is there"},
+		"mark": {harm: func(fsys *vfs.Mem) {
+			overwrite(t, fsys, "/store/rocketd.mark", 40, []byte{9})
+		}, want: "/store/rocketd.mark: damaged: no mark or a damaged one"},
+		"mark of another store": {harm: func(fsys *vfs.Mem) {
+			overwrite(t, fsys, "/store/checkpoint", 39, []byte{9})
+		}, want: "/store/rocketd.mark: note: it knows another checkpoint"},
+		"list gone": {harm: func(fsys *vfs.Mem) {
+			require.NoError(t, fsys.Remove("/store/rocketd.queues"))
+		}, want: "/store/rocketd.queues: damaged: missing; the next start reads the whole commit log"},
+		"list": {harm: func(fsys *vfs.Mem) {
+			overwrite(t, fsys, "/store/rocketd.queues", 60, []byte{9})
+		}, want: "/store/rocketd.queues: damaged: no queue list or a damaged one"},
+		"another list": {harm: func(fsys *vfs.Mem) {
+			b, _ := (&queueList{fileSize: 400}).encode()
+			require.NoError(t, vfs.WriteFile(fsys, "/store/rocketd.queues", b))
+		}, want: "/store/rocketd.queues: damaged: not the list that rocketd.mark names"},
+		"lock": {harm: func(fsys *vfs.Mem) {
+			require.NoError(t, vfs.WriteFile(fsys, "/store/lock", []byte("look")))
+		}, want: "/store/lock: byte 0: note: holds \"look\""},
 		"queue file size": {harm: func(fsys *vfs.Mem) {
 			makeFile(t, fsys, "/store/consumequeue/T/0/00000000000000000400", 300)
 		}, want: "/store/consumequeue/T/0/00000000000000000400: damaged: 300 bytes"},
@@ -68,6 +98,15 @@ func TestCheckFindsAndRepairMends(t *testing.T) {
 			require.NoError(t, vfs.WriteFile(fsys, "/store/config/topics.json", []byte("{")))
 			require.NoError(t, vfs.WriteFile(fsys, "/store/config/topics.json.bak", []byte(table)))
 		}, want: "/store/config/topics.json: damaged: no JSON object"},
+		"table's backup": {harm: func(fsys *vfs.Mem) {
+			require.NoError(t, fsys.MkdirAll("/store/config"))
+			require.NoError(t, vfs.WriteFile(fsys, "/store/config/topics.json", []byte(table)))
+			require.NoError(t, vfs.WriteFile(fsys, "/store/config/topics.json.bak", []byte("[]")))
+		}, want: "/store/config/topics.json.bak: note: the backup cannot be read: no JSON object"},
+		"table gone": {harm: func(fsys *vfs.Mem) {
+			require.NoError(t, fsys.MkdirAll("/store/config"))
+			require.NoError(t, vfs.WriteFile(fsys, "/store/config/consumerOffset.json.bak", []byte(`{"offsetTable":{}}`)))
+		}, want: "/store/config/consumerOffset.json: note: missing; the next start uses its backup"},
 		"log": {harm: func(fsys *vfs.Mem) {
 			overwrite(t, fsys, "/store/commitlog/00000000000000008192", 3, []byte{255, 1})
 		}, want: "/store/commitlog/00000000000000008192: byte 0: damaged: no record", atSome: true},
@@ -99,6 +138,7 @@ func TestCheckFindsAndRepairMends(t *testing.T) {
 			require.NoError(t, err)
 			lines, damaged = findings(t, fsys, cfg)
 			require.Zero(t, damaged, lines)
+			require.NotContains(t, strings.Join(lines, "\n"), "/store/config")
 			s := newStore(t, fsys, cfg)
 			got := readAll(t, s, "T", 0)
 			if one.atSome {
@@ -115,6 +155,26 @@ func TestCheckFindsAndRepairMends(t *testing.T) {
 			}
 			require.NoError(t, s.Close())
 		})
+	}
+}
+
+// Tables that no start can read are damage that only an operator can mend.
+func TestCheckNamesTablesWithoutAReadableCopy(t *testing.T) {
+	for main, want := range map[string]string{"{": "no JSON object", "": "the file is empty", "-": "file does not exist", "null": "no JSON object"} {
+		fsys, cfg, _ := filled(t, 3)
+		name := "/store/config/delayOffset.json"
+		require.NoError(t, fsys.MkdirAll("/store/config"))
+		if main != "-" {
+			require.NoError(t, vfs.WriteFile(fsys, name, []byte(main)))
+		}
+		require.NoError(t, vfs.WriteFile(fsys, name+".bak", []byte(`{"offsetTable":5}`)))
+		require.NoError(t, Repair(cfg, newDeps(fsys), false, func(Finding) {}))
+		lines, damaged := findings(t, fsys, cfg)
+		require.Equal(t, 1, damaged, lines)
+		require.Contains(t, lines[0], name+": damaged: ")
+		require.Contains(t, lines[0], want)
+		require.Contains(t, lines[0], "its backup cannot be read either: offsetTable: ")
+		require.Equal(t, `{"offsetTable":5}`, string(readFile(t, fsys, name+".bak")))
 	}
 }
 
@@ -143,6 +203,88 @@ func requireSameFiles(t *testing.T, want, got vfs.FS) {
 		}
 	}
 	walk("/store")
+}
+
+// A log that ends before where it was closed is named with the mark that says so.
+func TestCheckComparesTheEndWithTheMark(t *testing.T) {
+	fsys, cfg, _ := filled(t, 90)
+	files := mustList(t, fsys, "/store/commitlog")
+	require.NoError(t, fsys.Remove("/store/commitlog/"+files[len(files)-1]))
+	lines, _ := findings(t, fsys, cfg)
+	require.Contains(t, strings.Join(lines, "\n"), "/store/rocketd.mark: damaged: the store was closed with records up to ")
+}
+
+// Extension units are looked at by the queue units that point to them. Repair makes them again.
+func TestCheckFindsDamagedExtensions(t *testing.T) {
+	const file = "/store/consumequeue_ext/T/0/00000000000000000000"
+	for name, one := range map[string]struct {
+		harm func(fsys *vfs.Mem)
+		want string
+	}{
+		"a unit":    {func(fsys *vfs.Mem) { overwrite(t, fsys, file, 0, []byte{0, 3}) }, "/store/consumequeue/T/0/00000000000000000000: byte 0: damaged: points to byte 0 of /store/consumequeue_ext/T/0: "},
+		"its size":  {func(fsys *vfs.Mem) { makeFile(t, fsys, file, 77) }, file + ": damaged: 77 bytes, where files have 200"},
+		"its name":  {func(fsys *vfs.Mem) { makeFile(t, fsys, path.Dir(file)+"/notes", 77) }, "/store/consumequeue_ext/T/0/notes: damaged: the name is not a 20-digit offset"},
+		"its queue": {func(fsys *vfs.Mem) { require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue")) }, "/store/consumequeue_ext/T/0: note: extension units of a queue that is not there"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			fsys, cfg := vfs.NewMem(), smallConfig("/store")
+			cfg.EnableConsumeQueueExt, cfg.ConsumeQueueExtFileSize = true, 200
+			s := extStore(t, fsys, cfg)
+			var bodies []string
+			for i := range 30 {
+				bodies = append(bodies, fmt.Sprint("body", i))
+				mustPut(t, s, newMessage("T", 0, bodies[i]))
+			}
+			require.NoError(t, s.Close())
+			clean(t, fsys, cfg)
+			one.harm(fsys)
+			lines, _ := findings(t, fsys, cfg)
+			require.Contains(t, strings.Join(lines, "\n"), one.want)
+			deps := newDeps(fsys)
+			deps.FilterBits = bodyBits
+			require.NoError(t, Repair(cfg, deps, false, func(Finding) {}))
+			clean(t, fsys, cfg)
+			s = extStore(t, fsys, cfg)
+			requireExts(t, s, bodies)
+			require.NoError(t, s.Close())
+		})
+	}
+}
+
+// disks cannot rename files from one to the other, as file systems cannot.
+type disks struct{ *vfs.Mem }
+
+func (d disks) Rename(from, to string) error {
+	if strings.Split(from, "/")[1] != strings.Split(to, "/")[1] {
+		return fmt.Errorf("rename %s to %s: %w", from, to, syscall.EXDEV)
+	}
+	return d.Mem.Rename(from, to)
+}
+
+// What is taken out of a path of the log stays on its disk.
+func TestRepairOfSeveralLogPaths(t *testing.T) {
+	fsys := disks{vfs.NewMem()}
+	cfg := smallConfig("/store")
+	cfg.StorePathCommitLog = "/a/log,/b/log"
+	r := newRetained(t, fsys, cfg)
+	r.fill(t, 5)
+	require.NoError(t, r.Close())
+	clean(t, fsys, cfg)
+	makeFile(t, fsys.Mem, "/a/log/notes", 5)
+	require.NoError(t, fsys.Remove("/b/log/"+segmentName(8192)))
+	lines, _ := findings(t, fsys, cfg)
+	require.Contains(t, lines, "/a/log/notes: damaged: the name is not a 20-digit offset")
+	require.Contains(t, lines, "/a/log/"+segmentName(16384)+": damaged: does not follow /a/log/"+segmentName(0))
+	require.ErrorContains(t, Repair(cfg, newDeps(fsys), false, func(Finding) {}), "with --cut")
+	require.NoError(t, Repair(cfg, newDeps(fsys), true, func(Finding) {}))
+	clean(t, fsys, cfg)
+	require.Equal(t, []string{segmentName(16384), segmentName(32768), "notes"}, mustList(t, fsys, "/a/log/damaged-1700000000000"))
+	require.Equal(t, []string{segmentName(24576)}, mustList(t, fsys, "/b/log/damaged-1700000000000"))
+	s := newStore(t, fsys, cfg)
+	got := readAll(t, s, "T", 0)
+	require.NotEmpty(t, got)
+	require.Equal(t, r.bodies[:len(got)], got)
+	require.NoError(t, s.Close())
 }
 
 func TestCheckRefusesWhatIsInUse(t *testing.T) {
@@ -190,6 +332,8 @@ func TestDump(t *testing.T) {
 		"commitlog/00000000000000000000":        "142: 142 bytes, T/0/1, stored 1700000000000, sysFlag 0, body 5 bytes, \"UNIQ_KEY=Ubody1 KEYS=Kbody1 common TAGS=TagA \"\n",
 		"consumequeue/T/0/00000000000000000000": "1: at 142, 142 bytes, extension at 25\n",
 		"consumequeue_ext/T/0/00000000000000000000": "25: tag code 2598919, stored 1700000000000, bitmap 626f647931\n",
+		"rocketd.mark":       "closed true, queues distrusted false, recovery at work false, boot ",
+		"rocketd.queues":     ": the log from 0 to 710, the newest record of 1700000000000, queue files of 400 bytes\nT/0: offsets 0 to 5, 1 files from 00000000000000000000 on\nindex/",
 		"checkpoint":         "flushed up to: log 1700000000000, queues 1700000000000, index 0;",
 		"config/topics.json": "{}",
 		"index/" + mustList(t, fsys, "/store/index")[0]: "15: hash ",
@@ -197,6 +341,10 @@ func TestDump(t *testing.T) {
 		var out bytes.Buffer
 		require.NoError(t, Dump(fsys, cfg, name, &out))
 		require.Contains(t, out.String(), want, name)
+	}
+	for _, name := range []string{markName, listName} {
+		require.NoError(t, vfs.WriteFile(fsys, "/store/"+name, []byte("wild")))
+		require.ErrorContains(t, Dump(fsys, cfg, name, &bytes.Buffer{}), "/store/"+name+" is no ")
 	}
 	require.Error(t, Dump(fsys, cfg, "../../etc/passwd", &bytes.Buffer{}))
 	require.ErrorContains(t, Dump(fsys, cfg, "commitlog", &bytes.Buffer{}), "is a directory")

@@ -6,11 +6,14 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -48,6 +51,10 @@ func (c *checker) checkCheckpoint() error {
 			c.note(name, int64(8*i), "the %s is said to be flushed up to %d, the newest record is of %d", what, at, c.lastMs)
 		}
 	}
+	return nil
+}
+
+func (c *checker) checkLock() error {
 	lock := path.Join(c.root, "lock")
 	if text, err := vfs.ReadFile(c.fs, lock); err == nil && string(text) != "lock" {
 		c.note(lock, 0, "holds %.20q instead of \"lock\"", text)
@@ -55,7 +62,7 @@ func (c *checker) checkCheckpoint() error {
 	return nil
 }
 
-// checkTables reads every JSON table, and its backup when it cannot be read.
+// checkTables reads every JSON table and its backup, and says what a start makes of them (docs/format/tables.md).
 func (c *checker) checkTables() error {
 	dir := path.Join(c.root, "config")
 	infos, err := c.fs.List(dir)
@@ -66,28 +73,30 @@ func (c *checker) checkTables() error {
 		return err
 	}
 	for _, info := range infos {
-		name := path.Join(dir, info.Name)
-		member, known := tableFiles[strings.TrimSuffix(info.Name, ".bak")]
-		switch {
-		case info.Dir:
-		case strings.Contains(info.Name, ".damaged-"):
-			c.note(name, -1, "set aside by an earlier start")
-		case !known:
-		case strings.HasSuffix(info.Name, ".bak"):
-			if err := readTable(c.fs, name, member); err != nil {
-				c.note(name, -1, "the backup cannot be read: %v", err)
-			}
-		default:
-			if err := readTable(c.fs, name, member); err == nil {
-				continue
-			} else if berr := readTable(c.fs, name+".bak", member); berr == nil {
-				c.damage(name, -1, "%v; the next start uses its backup", err)
-			} else {
-				c.damage(name, -1, "%v; its backup cannot be read either: %v", err, berr)
-			}
+		if !info.Dir && strings.Contains(info.Name, ".damaged-") {
+			c.note(path.Join(dir, info.Name), -1, "set aside by an earlier start")
 		}
 	}
+	for _, base := range slices.Sorted(maps.Keys(tableFiles)) {
+		c.checkTable(path.Join(dir, base), tableFiles[base])
+	}
 	return nil
+}
+
+func (c *checker) checkTable(name, member string) {
+	err, berr := readTable(c.fs, name, member), readTable(c.fs, name+".bak", member)
+	missing, noBackup := errors.Is(err, fs.ErrNotExist), errors.Is(berr, fs.ErrNotExist)
+	switch {
+	case missing && noBackup, err == nil && (berr == nil || noBackup):
+	case err == nil:
+		c.note(name+".bak", -1, "the backup cannot be read: %v", berr)
+	case missing && berr == nil:
+		c.note(name, -1, "missing; the next start uses its backup")
+	case berr == nil:
+		c.damage(name, -1, "%v; the next start uses its backup", err)
+	default:
+		c.damage(name, -1, "%v; its backup cannot be read either: %v", err, berr)
+	}
 }
 
 // readTable says whether a table's file is what it should be.
@@ -98,6 +107,9 @@ func readTable(fsys vfs.FS, name, member string) error {
 	}
 	if len(text) == 0 {
 		return errors.New("the file is empty")
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
+		return errors.New("no JSON object")
 	}
 	var members map[string]fastjson.Raw
 	if err := fastjson.Unmarshal(text, &members); err != nil {

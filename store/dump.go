@@ -100,6 +100,10 @@ func (c *checker) dumpFile(w io.Writer, name string) error {
 		return c.dumpIndex(w, name)
 	case name == path.Join(c.root, "checkpoint"):
 		return c.dumpCheckpoint(w, name)
+	case name == path.Join(c.root, markName):
+		return c.dumpMark(w, name)
+	case name == path.Join(c.root, listName):
+		return c.dumpList(w, name)
 	}
 	b, err := vfs.ReadFile(c.fs, name)
 	if err != nil {

@@ -190,9 +190,13 @@ func copySparse(fsys vfs.FS, name string, data []byte) error {
 	return errors.Join(err, f.Close(), fsys.SyncDir(path.Dir(name)))
 }
 
-// setAside moves a file to where it is out of the way.
+// setAside moves a file to where it is out of the way. A path of the log that is not under the root may be on another
+// disk, and keeps its own.
 func (r *repair) setAside(name string) error {
-	to := path.Join(r.aside, strings.TrimPrefix(name, r.root))
+	to := path.Join(path.Dir(name), path.Base(r.aside), path.Base(name))
+	if under, ok := strings.CutPrefix(name, r.root+"/"); ok {
+		to = path.Join(r.aside, under)
+	}
 	if err := vfs.MkdirAllSync(r.fs, path.Dir(to)); err != nil {
 		return err
 	}
@@ -260,25 +264,36 @@ func (r *repair) asideOddOf(dir string, size, unit, least int64) error {
 	return nil
 }
 
-// mendTables puts backups in the place of tables that cannot be read.
+// mendTables puts backups in the place of tables that cannot be read, and sets damaged backups of good ones aside.
 func (r *repair) mendTables() error {
 	for base, member := range tableFiles {
 		name := path.Join(r.root, "config", base)
-		err := readTable(r.fs, name, member)
-		if err == nil || errors.Is(err, fs.ErrNotExist) || readTable(r.fs, name+".bak", member) != nil {
-			continue
+		err, berr := readTable(r.fs, name, member), readTable(r.fs, name+".bak", member)
+		switch {
+		case err == nil && (berr == nil || errors.Is(berr, fs.ErrNotExist)):
+		case err == nil:
+			if err := r.setAside(name + ".bak"); err != nil {
+				return err
+			}
+		case berr == nil:
+			if err := r.fromBackup(name, errors.Is(err, fs.ErrNotExist)); err != nil {
+				return err
+			}
 		}
-		text, err := vfs.ReadFile(r.fs, name+".bak")
-		if err != nil {
-			return err
-		}
+	}
+	return nil
+}
+
+func (r *repair) fromBackup(name string, missing bool) error {
+	text, err := vfs.ReadFile(r.fs, name+".bak")
+	if err != nil {
+		return err
+	}
+	if !missing {
 		if err := r.setAside(name); err != nil {
 			return err
 		}
-		if err := vfs.WriteFileAtomic(r.fs, name, text); err != nil {
-			return err
-		}
-		r.did(name, -1, "taken from its backup")
 	}
-	return nil
+	r.did(name, -1, "taken from its backup")
+	return vfs.WriteFileAtomic(r.fs, name, text)
 }

@@ -43,6 +43,7 @@ type file struct {
 	fs    vfs.FS
 	clock clockwork.Clock
 	log   zerolog.Logger
+	saved bool // a save has looked at the backup, or written it
 }
 
 // load hands the newest readable content to decode, which must leave the table as it was when it
@@ -62,7 +63,7 @@ func (f *file) load(decode func(text []byte) error) error {
 		f.log.Warn().Str("file", f.path).Msg("table file is missing, its backup is used")
 		return nil
 	case backupErr == nil, noBackup && errors.Is(mainErr, errEmptyFile):
-		return f.setAside(mainErr)
+		return f.setAside(f.path, mainErr)
 	default:
 		return fmt.Errorf("table file %s cannot be read (%w), and neither can its backup (%w)", f.path, mainErr, backupErr)
 	}
@@ -95,13 +96,32 @@ func (f *file) loadFrom(path string, decode func(text []byte) error) error {
 }
 
 // setAside gives a damaged file a name under which it stays for whoever wants to look at it.
-func (f *file) setAside(cause error) error {
-	aside := f.path + damagedSuffix + strconv.FormatInt(f.clock.Now().UnixMilli(), 10)
-	f.log.Warn().Str("file", f.path).Str("kept", aside).Err(cause).Msg("table file is damaged and was set aside, its backup is used")
-	if err := f.fs.Rename(f.path, aside); err != nil {
-		return fmt.Errorf("set aside damaged table file %s: %w", f.path, err)
+func (f *file) setAside(path string, cause error) error {
+	aside := path + damagedSuffix + strconv.FormatInt(f.clock.Now().UnixMilli(), 10)
+	f.log.Warn().Str("file", path).Str("kept", aside).Err(cause).Msg("table file is damaged and was set aside, the other copy is used")
+	if err := f.fs.Rename(path, aside); err != nil {
+		return fmt.Errorf("set aside damaged table file %s: %w", path, err)
 	}
-	return f.fs.SyncDir(filepath.Dir(f.path))
+	return f.fs.SyncDir(filepath.Dir(path))
+}
+
+// keepDamagedBackup sees to it that the first save does not replace a backup that somebody may want to look at.
+func (f *file) keepDamagedBackup() error {
+	if f.saved {
+		return nil
+	}
+	backup := f.path + backupSuffix
+	err := f.loadFrom(backup, func(text []byte) error {
+		var members map[string]fastjson.Raw
+		return fastjson.Unmarshal(text, &members)
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := f.setAside(backup, err); err != nil {
+			return err
+		}
+	}
+	f.saved = true
+	return nil
 }
 
 // save replaces the file by what write prints. At every moment the file or its backup holds
@@ -120,6 +140,9 @@ func (f *file) replace(write func(w *bufio.Writer) error) error {
 	}
 	next := f.path + writingSuffix
 	if err := writeFile(f.fs, next, write); err != nil {
+		return err
+	}
+	if err := f.keepDamagedBackup(); err != nil {
 		return err
 	}
 	if err := f.fs.Rename(f.path, f.path+backupSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
