@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -115,4 +116,87 @@ func TestCleaningOnDemand(t *testing.T) {
 	b.mustAsk(protocol.CleanUnusedTopic, "", "")
 	require.Equal(t, []string{message.ScheduleTopic, "T"}, b.store.Topics(), "Fresh is in no topic table")
 	require.Equal(t, protocol.RequestCodeNotSupported, b.ask(protocol.TriggerDeleteFiles, "", "").Code, "as with Java")
+}
+
+// mapped is a disk that knows which files somebody still has mapped.
+type mapped struct {
+	vfs.FS
+	mu    sync.Mutex
+	files map[string]int
+}
+
+func (m *mapped) Open(name string, flag vfs.Flag) (vfs.File, error) {
+	f, err := m.FS.Open(name, flag)
+	if err != nil {
+		return nil, err
+	}
+	return &mappedFile{f, m, name}, nil
+}
+
+func (m *mapped) add(name string, n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.files[name] += n
+}
+
+func (m *mapped) has(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.files[name] > 0
+}
+
+type mappedFile struct {
+	vfs.File
+	disk *mapped
+	name string
+}
+
+func (f *mappedFile) Map(size int64, write bool) (vfs.Mapping, error) {
+	m, err := f.File.Map(size, write)
+	if err != nil {
+		return nil, err
+	}
+	f.disk.add(f.name, 1)
+	return &mapping{m, f}, nil
+}
+
+type mapping struct {
+	vfs.Mapping
+	file *mappedFile
+}
+
+func (m *mapping) Close() error {
+	m.file.disk.add(m.file.name, -1)
+	return m.Mapping.Close()
+}
+
+// A consumer that takes nothing of what it has pulled keeps the blocks of a deleted file until its write deadline, no
+// longer.
+func TestADeletedFileIsHeldUntilTheWriteDeadline(t *testing.T) {
+	const first = "/store/commitlog/00000000000000000000"
+	mem := vfs.NewMem()
+	disk, clock := &mapped{FS: mem, files: map[string]int{}}, clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000))
+	b := newBroker(t, disk, clock, func(c *Config) {
+		c.CommitLogFileSize, c.DeleteWhen, c.WriteTimeoutSeconds = 512<<10, "99", 3
+		c.MaxTransferBytesOnMessageInMemory = 1 << 20
+	})
+	w := dial(t, b, "10911")
+	for i := range 150 {
+		require.Equal(t, protocol.Success, w.ask(protocol.SendMessage, sendFields("T", ""), strings.Repeat("x", 8000)).Code, i)
+	}
+	slow := dial(t, b, "10911")
+	for range 4 {
+		slow.send(protocol.PullMessage, pullFields("T", 0, ""), "")
+	}
+	testkit.Eventually(t, func() bool { return b.store.Stats().GetFound >= 4 }, "the pulls to be served")
+	clock.Advance(100 * time.Hour)
+	require.Equal(t, protocol.Success, w.ask(protocol.DeleteExpiredCommitLog, "", "").Code)
+	testkit.Eventually(t, func() bool {
+		clock.Advance(10 * time.Second)
+		there, err := vfs.Exists(mem, first)
+		return err == nil && !there
+	}, "the file's name to go")
+	require.True(t, disk.has(first), "the consumer holds it")
+	testkit.Eventually(t, func() bool { return !disk.has(first) }, "the write deadline to release it")
+	require.Equal(t, protocol.Success, w.ask(protocol.SendMessage, sendFields("T", ""), "y").Code)
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jonboulle/clockwork"
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
@@ -317,6 +318,46 @@ func TestRepairsAreLogged(t *testing.T) {
 	require.NotContains(t, leave(t, "killed").open(t), "warn")
 	log := leave(t, "closed").open(t)
 	require.Contains(t, log, `"records":0`)
+}
+
+// haste is a clock that is read only now and then: between two looks at it a third of a second passes.
+type haste struct{ *clockwork.FakeClock }
+
+func (h haste) Now() time.Time {
+	h.Advance(time.Second / 3)
+	return h.FakeClock.Now()
+}
+
+// Long work says each second how far it is, and no more often.
+func TestLongWorkIsLogged(t *testing.T) {
+	const records = 40_000
+	fsys, cfg := vfs.NewMem(), DefaultConfig()
+	cfg.StorePathRootDir, cfg.CommitLogFileSize, cfg.ConsumeQueueFileSize = "/store", 16<<20, records*unitBytes
+	cfg.MaxHashSlotNum, cfg.MaxIndexNum = 1000, records*5
+	s := newStore(t, fsys, cfg)
+	for i := range records {
+		mustPut(t, s, newMessage("T", 0, fmt.Sprint(i)))
+	}
+	end := s.Marks().Appended
+	require.NoError(t, s.Close())
+	require.NoError(t, vfs.RemoveAll(fsys, "/store/consumequeue"))
+	deps := newDeps(fsys)
+	deps.Clock = haste{deps.Clock.(*clockwork.FakeClock)}
+	var log strings.Builder
+	deps.Log = zerolog.New(&log)
+	s, err := Open(cfg, deps)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+	told := 0
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "reading the commit log") {
+			told++
+			require.Contains(t, line, fmt.Sprintf(`"of":%d`, cfg.CommitLogFileSize), "of what is there, the end is not known yet")
+		}
+	}
+	require.Less(t, end, cfg.CommitLogFileSize)
+	require.GreaterOrEqual(t, told, 2, log.String())
+	require.LessOrEqual(t, told, records/4096/3+1, log.String())
 }
 
 // When Java has had the store in between, what we knew of it does not count.
