@@ -26,14 +26,22 @@ func FuzzTables(f *testing.F) {
 		"subscriptionGroup.json": func(p string, fsys vfs.FS) loadable { return NewGroups(p, fsys, newClock(), zerolog.Nop()) },
 		"consumerOffset.json":    func(p string, fsys vfs.FS) loadable { return NewOffsets(p, fsys, newClock(), zerolog.Nop()) },
 		"delayOffset.json":       func(p string, fsys vfs.FS) loadable { return NewDelays(p, fsys, newClock(), zerolog.Nop()) },
+		"consumerFilter.json": func(p string, fsys vfs.FS) loadable {
+			return NewFilters(p, fsys, newClock(), zerolog.Nop(), FilterKit{
+				Compile:   func(_, expression string) (Matcher, error) { return textMatcher(expression), nil },
+				Positions: func(string, string) []int32 { return nil },
+			})
+		},
 	}
 	for _, text := range []string{
 		`{"dataVersion":{"counter":1,"stateVersion":0,"timestamp":5},"topicConfigTable":{"T":{"attributes":{"+message.type":"FIFO"},"order":false,"perm":6,"readQueueNums":4,"topicFilterType":"SINGLE_TAG","topicName":"T","topicSysFlag":0,"writeQueueNums":4}}}`,
 		`{"dataVersion":{},"forbiddenTable":{"g":{"T":4}},"subscriptionGroupTable":{"g":{"groupName":"g","retryQueueNums":1,"groupRetryPolicy":{"type":"CUSTOMIZED"}}}}`,
 		`{"offsetTable":{"T@g":{0:100,1:7}},"pullOffsetTable":{}}`, `{"offsetTable":{3:100}}`, `{`, `null`, `[]`, `{"offsetTable":{"x":{"y":1}}}`,
+		`{"forbiddenTable":5,"subscriptionGroupTable":{}}`, `{"filterDataByTopic":{"T":{"groupFilterData":{"g":{"expression":"a","dead":true},"h":null}},"U":{}}}`,
 	} {
 		f.Add([]byte(text), []byte(text))
 		f.Add([]byte(text), []byte{})
+		f.Add([]byte("{"), []byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text, backup []byte) {
 		for name, make := range tables {

@@ -37,21 +37,17 @@ func NewGroups(path string, fsys vfs.FS, clock clockwork.Clock, log zerolog.Logg
 
 // Load reads the file. Its errors name the file.
 func (g *Groups) Load() error {
-	err := g.table.load(func(name string, cfg *protocol.GroupConfig) { cfg.GroupName = name })
-	if err != nil {
-		return err
-	}
-	raw, ok := g.table.rest[forbiddenMember]
-	if !ok {
-		g.table.rest[forbiddenMember] = fastjson.Raw("{}")
+	return g.table.load(func(name string, cfg *protocol.GroupConfig) { cfg.GroupName = name }, func(rest map[string]fastjson.Raw) error {
+		if rest[forbiddenMember] == nil {
+			rest[forbiddenMember] = fastjson.Raw("{}")
+		}
+		table := map[string]map[string]int32{}
+		if err := fastjson.Unmarshal(rest[forbiddenMember], &table); err != nil {
+			return err
+		}
+		g.forbidden.Store(&table)
 		return nil
-	}
-	table := map[string]map[string]int32{}
-	if err := fastjson.Unmarshal(raw, &table); err != nil {
-		return err
-	}
-	g.forbidden.Store(&table)
-	return nil
+	})
 }
 
 // Get returns the group of that name. It takes no lock.

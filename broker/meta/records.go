@@ -67,8 +67,9 @@ func memberNames(t reflect.Type) map[string]bool {
 	return names
 }
 
-// load reads the file. complete gives an entry its name, which is that in the table.
-func (r *records[T]) load(complete func(name string, value *T)) error {
+// load reads the file. complete gives an entry its name, which is that in the table; more reads members of the file that
+// the owner keeps itself, nil: there are none.
+func (r *records[T]) load(complete func(name string, value *T), more func(rest map[string]fastjson.Raw) error) error {
 	return r.file.load(func(text []byte) error {
 		rest := map[string]fastjson.Raw{}
 		if err := fastjson.Unmarshal(text, &rest); err != nil {
@@ -86,6 +87,11 @@ func (r *records[T]) load(complete func(name string, value *T)) error {
 		}
 		delete(rest, "dataVersion")
 		delete(rest, r.member)
+		if more != nil {
+			if err := more(rest); err != nil {
+				return err
+			}
+		}
 		r.entries, r.version, r.rest = entries, version, rest
 		for name, entry := range entries {
 			r.live.Store(name, entry.value)

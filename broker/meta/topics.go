@@ -23,7 +23,7 @@ func NewTopics(path string, fsys vfs.FS, clock clockwork.Clock, log zerolog.Logg
 
 // Load reads the file. Its errors name the file.
 func (t *Topics) Load() error {
-	return t.table.load(func(name string, cfg *protocol.TopicConfig) { cfg.TopicName = name })
+	return t.table.load(func(name string, cfg *protocol.TopicConfig) { cfg.TopicName = name }, nil)
 }
 
 // Get returns the topic of that name. It takes no lock.
