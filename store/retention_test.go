@@ -30,7 +30,14 @@ type retained struct {
 
 func newRetained(t *testing.T, fsys vfs.FS, cfg Config) *retained {
 	t.Helper()
+	return newRetainedAfter(t, fsys, cfg, "")
+}
+
+// newRetainedAfter opens it on a machine that has been started anew when boot is not empty.
+func newRetainedAfter(t *testing.T, fsys vfs.FS, cfg Config, boot string) *retained {
+	t.Helper()
 	deps := newDeps(fsys)
+	deps.Host.BootID += boot
 	s, err := Open(cfg, deps)
 	require.NoError(t, err)
 	return &retained{Store: s, fs: fsys, clock: deps.Clock.(*clockwork.FakeClock)}
@@ -250,7 +257,7 @@ func TestCrashWhileFilesGo(t *testing.T) {
 		cfg.DeleteFileBatchMax = 1 + int(seed%7)
 		require.NoError(t, r.dropWithoutSync(&cfg))
 		crashed := disk.CrashClone(rand.New(rand.NewSource(seed)))
-		again := newRetained(t, crashed, retentionConfig("/store"))
+		again := newRetainedAfter(t, crashed, retentionConfig("/store"), " later")
 		again.bodies = r.bodies
 		again.requireTail(t)
 		require.NoError(t, again.Close())

@@ -124,6 +124,25 @@ func TestUnwritableStore(t *testing.T) {
 	}
 }
 
+// TestWhatOnlyJavaReads is one sentence with the place and the way out, whether a directory holds it or the configuration asks
+// for it.
+func TestWhatOnlyJavaReads(t *testing.T) {
+	o := newOperator(t)
+	pops := o.folder("store/kvStore")
+	require.NoError(t, os.WriteFile(filepath.Join(pops, "000012.log"), []byte("pops"), 0o644))
+	o.refused("broker: "+pops+" holds unacknowledged pops in RocksDB (popConsumerKVServiceEnable), which cannot be read here: "+
+		"let Java move them to the commit log (mqadmin exportPopRecord), then remove the directory", "mqbroker")
+	require.NoError(t, os.RemoveAll(pops))
+	for key, want := range map[string]string{
+		"storeType=defaultRocksDB": "storeType=defaultRocksDB is not supported: set storeType=default, with which the consume queues are built anew from the commit log",
+		"enableDLegerCommitLog=true": "enableDLegerCommitLog=true: DLedger commit logs are not supported: let consumers finish with Java, " +
+			"switch the key off and begin with an empty directory",
+	} {
+		o.refused(want, "mqbroker", "-c", o.write("broker.conf", key))
+	}
+	o.start("mqbroker")
+}
+
 func TestUnreadableConfiguration(t *testing.T) {
 	o := newOperator(t)
 	at := o.path("broker.conf")
