@@ -3,6 +3,7 @@
 package store
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand"
@@ -465,38 +466,72 @@ func TestDamagedLog(t *testing.T) {
 			})
 		}
 	}
-	for _, ending := range endings {
-		for _, n := range []int{170, 260} { // durable, and not
+	const (
+		unread  = "" // the start does not read that far: everything else is there, and the record is an error
+		refused = "refused"
+		cut     = "cut" // nothing tells it from a record that was being written, or Java had no time to note more
+	)
+	for ending, outcomes := range map[string]map[int]string{ // of damage to a message's record; durable are 0 to 200, listed to 250
+		"closed":         {10: unread, 170: unread, 260: unread, 299: refused},
+		"killed":         {10: unread, 170: unread, 260: refused, 299: cut},
+		"power loss":     {10: unread, 170: unread, 260: refused, 299: refused},
+		"closed by Java": {10: unread, 170: unread, 260: unread, 299: refused},
+		"killed by Java": {10: cut, 170: cut, 260: cut, 299: cut},
+	} {
+		for n, want := range outcomes {
 			t.Run(fmt.Sprintf("record %d is damaged/%s", n, ending), func(t *testing.T) {
 				d := leave(t, ending)
 				file, pos := record(t, d, n)
+				was := string(readFile(t, d.fs, "/store/"+file)[pos+90 : pos+96])
 				d.scribble(t, file, pos+90, "damage")
 				deps := newDeps(d.fs)
 				deps.Host.BootID += d.boot
 				s, err := Open(d.cfg, deps)
-				if err == nil {
-					// A start that does not read that far; or nothing tells that the
-					// record was whole, or Java's rule.
-					if strings.HasPrefix(ending, "killed by") {
-						s.release()
-						return
-					}
-					_, _, _, ok := s.TagsCodeAt("T", int32(n%3), int64(n/3))
-					require.True(t, ok)
-					require.Equal(t, damagedMessages/3, int(must3(s.QueueRange("T", 0))))
-					s.release()
-					return
-				}
 				var corrupt *CorruptError
-				require.True(t, errors.As(err, &corrupt), err)
-				require.Equal(t, "/store/"+file, corrupt.File)
-				require.Equal(t, pos, corrupt.Offset)
-				// Nothing was changed: with the damage undone, all is there.
-				d.scribble(t, file, pos+90, "\x00")
+				switch want {
+				case unread:
+					require.NoError(t, err)
+					require.Equal(t, damagedMessages/3, int(must3(s.QueueRange("T", 0))))
+					_, err := s.Get(GetRequest{Topic: "T", QueueID: int32(n % 3), Offset: int64(n / 3), MaxMsgs: 1})
+					require.ErrorAs(t, err, &corrupt)
+					s.release()
+				case refused:
+					require.ErrorAs(t, err, &corrupt)
+					require.Equal(t, "/store/"+file, corrupt.File)
+					require.Equal(t, pos, corrupt.Offset)
+					d.scribble(t, file, pos+90, was) // nothing was changed: with the damage undone, all is there
+					d.open(t)
+				case cut:
+					require.NoError(t, err)
+					for q, bodies := range d.bodies {
+						kept := readAll(t, s, "T", q)
+						require.Equal(t, bodies[:len(kept)], kept)
+						require.InDelta(t, n/3, len(kept), 1)
+					}
+					s.release()
+				}
 			})
 		}
 	}
 }
+
+// After Java was killed, too, a file that is known to have been flushed is not given up for damage before it.
+func TestFlushedFilesOfJavaAreNotCut(t *testing.T) {
+	fsys, cfg, _ := filled(t, 200)
+	forgetOurs(t, fsys, cfg)
+	makeFile(t, fsys, "/store/abort", 0)
+	overwrite(t, fsys, "/store/checkpoint", 0, binary.BigEndian.AppendUint64(nil, 1_700_000_000_001))
+	overwrite(t, fsys, "/store/commitlog/"+segmentName(8192), 5, []byte("damage"))
+	before := fsys.Clone()
+	for range 2 {
+		require.ErrorContains(t, openFail(t, fsys, cfg), "/store/commitlog/"+segmentName(8192)+": corrupt at byte 0")
+	}
+	for _, name := range mustList(t, before, "/store/commitlog") {
+		require.Equal(t, readFile(t, before, "/store/commitlog/"+name), readFile(t, fsys, "/store/commitlog/"+name))
+	}
+}
+
+func must3(_, max int64, _ bool) int64 { return max }
 
 // A start that is refused for damage to the log is refused the next time, too, whatever it had to repair before it came
 // upon the damage: nothing of what is behind is cut. With the damage undone, all is there.
@@ -531,8 +566,6 @@ func TestARefusalIsRepeated(t *testing.T) {
 		}
 	}
 }
-
-func must3(_, max int64, _ bool) int64 { return max }
 
 // The way on from a refused start: repair says what it would give up, and with
 // cut it gives that up and keeps a copy.
