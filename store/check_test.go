@@ -5,6 +5,7 @@ package store
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"path"
 	"strings"
 	"syscall"
@@ -298,6 +299,30 @@ func TestCheckRefusesWhatIsInUse(t *testing.T) {
 	cfg.StorePathRootDir = "/nowhere"
 	_, err = Check(fsys, cfg, nil)
 	require.ErrorContains(t, err, "/nowhere is no data directory")
+}
+
+// sealedDisk lets nobody write.
+type sealedDisk struct{ *vfs.Mem }
+
+func (d sealedDisk) Lock(name string) (io.Closer, error) {
+	return nil, fmt.Errorf("open %s: %w", name, syscall.EROFS)
+}
+
+func (d sealedDisk) Open(name string, flag vfs.Flag) (vfs.File, error) {
+	if flag != vfs.ReadOnly {
+		return nil, fmt.Errorf("open %s: %w", name, syscall.EROFS)
+	}
+	return d.Mem.Open(name, flag)
+}
+
+// Check and dump need nothing but to read; repair says why it cannot.
+func TestCheckOfAReadOnlyDisk(t *testing.T) {
+	fsys, cfg, _ := filled(t, 90)
+	clean(t, sealedDisk{fsys}, cfg)
+	var out bytes.Buffer
+	require.NoError(t, Dump(sealedDisk{fsys}, cfg, "", &out))
+	require.Contains(t, out.String(), "90 records")
+	require.ErrorIs(t, Repair(cfg, newDeps(sealedDisk{fsys}), false, func(Finding) {}), syscall.EROFS)
 }
 
 // What a crash leaves and the next start mends is no damage.

@@ -4,12 +4,14 @@ package store
 
 import (
 	"archive/tar"
+	"bytes"
 	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,6 +84,7 @@ func TestJavaDirectories(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fsys, cfg, read := javaDirectory(t, name)
 			clean(t, fsys, cfg)
+			requireDumps(t, fsys, cfg)
 			half := message.HalfTopic
 			timers := readFile(t, fsys, "/store/timerlog/00000000000000000000")
 			for round := range 2 {
@@ -107,4 +110,38 @@ func TestJavaDirectories(t *testing.T) {
 			require.NoError(t, s.Close())
 		})
 	}
+}
+
+// requireDumps prints every file, and demands that nothing has changed by it.
+func requireDumps(t *testing.T, fsys *vfs.Mem, cfg Config) {
+	t.Helper()
+	before, printed := fsys.Clone(), map[string]int{}
+	var walk func(dir string)
+	walk = func(dir string) {
+		infos, err := fsys.List(path.Join("/store", dir))
+		require.NoError(t, err)
+		for _, info := range infos {
+			name := path.Join(dir, info.Name)
+			if info.Dir {
+				walk(name)
+				continue
+			}
+			var out bytes.Buffer
+			switch err := Dump(fsys, cfg, name, &out); {
+			case strings.HasPrefix(name, "timer"), name == "config/timercheck", strings.HasPrefix(name, "rocksdbstore/"):
+			default:
+				require.NoError(t, err)
+			}
+			kind, _, _ := strings.Cut(name, "/")
+			printed[kind] += bytes.Count(out.Bytes(), []byte("\n"))
+		}
+	}
+	walk("")
+	var all bytes.Buffer
+	require.NoError(t, Dump(fsys, cfg, "", &all))
+	require.Contains(t, all.String(), "records, the newest of ")
+	for _, kind := range []string{"commitlog", "consumequeue", "index", "checkpoint", "config"} {
+		require.Positive(t, printed[kind], kind)
+	}
+	requireSameFiles(t, before, fsys)
 }
