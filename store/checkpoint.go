@@ -25,9 +25,11 @@ type checkpoint struct {
 	name    string
 	damaged bool // when it was read: missing, of a wrong size, or with impossible times
 
-	mu    sync.Mutex
-	file  vfs.File
-	saved javaCheckpoint // what the file has
+	saving sync.Mutex // one save at a time; before mu
+	file   vfs.File
+	saved  javaCheckpoint // what the file has
+
+	mu sync.Mutex
 	// physic, logics, index: store times; masterFlushed, confirm: log offsets
 	// that only replication sets, kept as they were read.
 	physic, logics, index, masterFlushed, confirm int64
@@ -88,10 +90,12 @@ func (c *checkpoint) distrust() {
 
 // restore puts back what the file had.
 func (c *checkpoint) restore(fsys vfs.FS, was javaCheckpoint) error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	c.mu.Lock()
 	c.decode(was[:])
 	c.mu.Unlock()
-	return c.save(fsys)
+	return c.write(fsys, was)
 }
 
 // decode reads the numbers.
@@ -101,6 +105,7 @@ func (c *checkpoint) decode(b []byte) {
 	}
 }
 
+// bytes is what the file is to have. Under mu.
 func (c *checkpoint) bytes() (b javaCheckpoint) {
 	for i, v := range [...]int64{c.physic, c.logics, c.index, c.masterFlushed, c.confirm} {
 		binary.BigEndian.PutUint64(b[8*i:], uint64(v))
@@ -108,56 +113,69 @@ func (c *checkpoint) bytes() (b javaCheckpoint) {
 	return b
 }
 
-// contents is what the next save writes, onDisk what the last one wrote.
-func (c *checkpoint) contents() javaCheckpoint {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.bytes()
-}
-
+// onDisk is what the last save wrote.
 func (c *checkpoint) onDisk() javaCheckpoint {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	return c.saved
 }
 
 // save writes the file in place and syncs it, when something has changed. The
-// 40 bytes lie in one sector, so they are old or new.
-func (c *checkpoint) save(fsys vfs.FS) error {
+// 40 bytes lie in one sector, so they are old or new; before is told both.
+func (c *checkpoint) save(fsys vfs.FS, before func(old, next javaCheckpoint) error) error {
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	now := c.bytes()
-	if c.file != nil && now == c.saved {
+	next := c.bytes()
+	c.mu.Unlock()
+	if err := before(c.saved, next); err != nil {
+		return err
+	}
+	return c.write(fsys, next)
+}
+
+// write makes next the file's contents, durably. Under saving.
+func (c *checkpoint) write(fsys vfs.FS, next javaCheckpoint) error {
+	if c.file != nil && next == c.saved {
 		return nil
 	}
-	if c.file == nil {
-		f, err := fsys.Open(c.name, vfs.Create)
-		if err != nil {
-			return err
-		}
-		if err := f.Truncate(checkpointBytes); err != nil {
-			_ = f.Close() // the first error counts
-			return err
-		}
-		if err := fsys.SyncDir(path.Dir(c.name)); err != nil {
-			_ = f.Close() // the first error counts
-			return err
-		}
-		c.file = f
+	if err := c.open(fsys); err != nil {
+		return err
 	}
-	if _, err := c.file.WriteAt(now[:], 0); err != nil {
+	if _, err := c.file.WriteAt(next[:], 0); err != nil {
 		return err
 	}
 	if err := c.file.Sync(); err != nil {
 		return err
 	}
-	c.saved = now
+	c.saved = next
+	return nil
+}
+
+// open makes the file, if this has not been done yet. Under saving.
+func (c *checkpoint) open(fsys vfs.FS) error {
+	if c.file != nil {
+		return nil
+	}
+	f, err := fsys.Open(c.name, vfs.Create)
+	if err != nil {
+		return err
+	}
+	if err := f.Truncate(checkpointBytes); err != nil {
+		_ = f.Close() // the first error counts
+		return err
+	}
+	if err := fsys.SyncDir(path.Dir(c.name)); err != nil {
+		_ = f.Close() // the first error counts
+		return err
+	}
+	c.file = f
 	return nil
 }
 
 func (c *checkpoint) close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.saving.Lock()
+	defer c.saving.Unlock()
 	if c.file == nil {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -224,6 +225,40 @@ func TestGroupCommit(t *testing.T) {
 	cancel()
 	require.NoError(t, <-done)
 	require.NoError(t, s.Close())
+}
+
+// Who waits for the log does not wait for the queues, be there ever so many to write and to sync.
+func TestQueuesHoldUpNoFlush(t *testing.T) {
+	for _, slow := range []string{"write", "sync"} {
+		t.Run(slow, func(t *testing.T) {
+			fsys, cfg := vfs.NewMem(), smallConfig("/store")
+			cfg.FlushDiskType, cfg.FlushIntervalConsumeQueue, cfg.FlushConsumeQueueThoroughInterval = SyncFlush, 1, 1
+			s, err := Open(cfg, Deps{FS: fsys, Clock: clockwork.NewRealClock(), Host: Host{BootID: "x"}, Log: zerolog.Nop()})
+			require.NoError(t, err)
+			reached, goOn := make(chan struct{}), make(chan struct{})
+			var once sync.Once
+			fsys.SetFault(func(op vfs.Op) error {
+				if op.Kind == slow && strings.HasPrefix(op.Name, "/store/consumequeue/") {
+					once.Do(func() { close(reached) })
+					<-goOn
+				}
+				return nil
+			})
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Run(ctx) }()
+			mustPut(t, s, newMessage("T", 0, "first"))
+			<-reached
+			for i := range 10 {
+				r := mustPut(t, s, newMessage("T", 0, fmt.Sprint(i)))
+				require.NoError(t, s.AwaitFlush(ctx, r.EndOffset))
+			}
+			close(goOn)
+			cancel()
+			require.NoError(t, <-done)
+			require.NoError(t, s.Close())
+		})
+	}
 }
 
 type writerFunc func(p []byte)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The flusher: makes the log durable, on a timer (ASYNC_FLUSH) or as soon as
-// somebody waits (SYNC_FLUSH: all who wait share one sync), then queues and
-// index, and records in the checkpoint how far that is. Java:
+// The flushers: one makes the log durable, on a timer (ASYNC_FLUSH) or as soon as
+// somebody waits (SYNC_FLUSH: all who wait share one sync); the other queues and
+// index, and records in the checkpoint how far all that is. Java:
 // FlushRealTimeService, GroupCommitService, FlushConsumeQueueService.
 
 package store
@@ -65,61 +65,85 @@ func (w *flushWaiters) wake(flushed int64, err error) {
 
 func ms(n int) time.Duration { return time.Duration(max(n, 1)) * time.Millisecond }
 
-// runFlusher is one loop over two clocks and a bell. The log is synced when
-// flushCommitLogLeastPages are dirty, and in any case each thorough interval;
-// the same holds for the queues.
-func (s *Store) runFlusher(ctx context.Context) error {
+// runLogFlusher syncs the log when somebody waits for it, when
+// flushCommitLogLeastPages are dirty, and in any case each thorough interval.
+func (s *Store) runLogFlusher(ctx context.Context) error {
 	cfg := s.config()
-	logTick := s.deps.Clock.NewTicker(ms(cfg.FlushIntervalCommitLog))
-	defer logTick.Stop()
-	queueTick := s.deps.Clock.NewTicker(ms(cfg.FlushIntervalConsumeQueue))
-	defer queueTick.Stop()
-	logs, queues := thorough{lastMs: s.nowMs()}, thorough{lastMs: s.nowMs()}
+	tick := s.deps.Clock.NewTicker(ms(cfg.FlushIntervalCommitLog))
+	defer tick.Stop()
+	thorough := thorough{lastMs: s.nowMs()}
+	for {
+		select {
+		case <-ctx.Done():
+			return s.flushLog()
+		case <-s.flushKick:
+			runtime.Gosched() // who is about to append shares the sync
+			s.tellFlush(s.flushLog(), false)
+		case <-tick.Chan():
+			if least := thorough.least(s.nowMs(), cfg.FlushCommitLogThoroughInterval, cfg.FlushCommitLogLeastPages); s.unflushed() >= least {
+				s.tellFlush(s.flushLog(), false)
+			}
+		}
+		if now := s.config(); now != cfg {
+			cfg = now
+			tick.Reset(ms(cfg.FlushIntervalCommitLog))
+		}
+	}
+}
+
+// runQueueFlusher does the same for queues, index and checkpoint. It has a
+// goroutine of its own because that can take seconds when there are very many
+// queues, and who waits for the log must not wait for them.
+func (s *Store) runQueueFlusher(ctx context.Context) error {
+	cfg := s.config()
+	tick := s.deps.Clock.NewTicker(ms(cfg.FlushIntervalConsumeQueue))
+	defer tick.Stop()
+	thorough := thorough{lastMs: s.nowMs()}
 	for {
 		select {
 		case <-ctx.Done():
 			return s.flushAll()
-		case <-s.flushKick:
-			runtime.Gosched() // who is about to append shares the sync
-			s.tellFlushFails(s.flushLog())
-		case <-logTick.Chan():
-			if least := logs.least(s.nowMs(), cfg.FlushCommitLogThoroughInterval, cfg.FlushCommitLogLeastPages); s.unflushed() >= least {
-				s.tellFlushFails(s.flushLog())
-			}
-		case <-queueTick.Chan():
-			least := queues.least(s.nowMs(), cfg.FlushConsumeQueueThoroughInterval, cfg.FlushConsumeQueueLeastPages)
-			err := s.flushQueues(least)
-			if err == nil {
-				err = s.saveCheckpoint()
-			}
-			if least == 0 && err == nil {
-				err = s.queues.opened.sweep()
-			}
-			s.tellFlush(err)
+		case <-tick.Chan():
 		}
+		least := thorough.least(s.nowMs(), cfg.FlushConsumeQueueThoroughInterval, cfg.FlushConsumeQueueLeastPages)
+		err := s.flushQueues(least)
+		if err == nil {
+			err = s.saveCheckpoint()
+		}
+		if least == 0 && err == nil {
+			err = s.queues.opened.sweep()
+		}
+		s.tellFlush(err, true)
 		if now := s.config(); now != cfg {
 			cfg = now
-			logTick.Reset(ms(cfg.FlushIntervalCommitLog))
-			queueTick.Reset(ms(cfg.FlushIntervalConsumeQueue))
+			tick.Reset(ms(cfg.FlushIntervalConsumeQueue))
 		}
 	}
+}
+
+// flushHealth is whether flushing failed when it was last told.
+type flushHealth struct {
+	mu    sync.Mutex
+	fails bool
 }
 
 // tellFlush says when flushing begins to fail and when it works again, which
 // only the flush of everything can know. The process goes on: what is stored can
 // be read, and a failed sync lets no message in (fail).
-func (s *Store) tellFlush(err error) {
-	s.tellFlushFails(err)
-	if err == nil && s.flushFails {
-		s.flushFails = false
-		s.deps.Log.Info().Msg("flush works again")
+func (s *Store) tellFlush(err error, ofAll bool) {
+	h := &s.flushHealth
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil {
+		err = s.failed() // of the other flusher meanwhile
 	}
-}
-
-func (s *Store) tellFlushFails(err error) {
-	if err != nil && !s.flushFails {
-		s.flushFails = true
+	switch {
+	case err != nil && !h.fails:
+		h.fails = true
 		s.deps.Log.Error().Err(err).Msg("flush failed")
+	case err == nil && h.fails && ofAll:
+		h.fails = false
+		s.deps.Log.Info().Msg("flush works again")
 	}
 }
 
@@ -142,6 +166,8 @@ func (t *thorough) least(nowMs int64, intervalMs, leastPages int) int64 {
 // sync is final: the kernel may have dropped the pages, so no later sync could
 // be believed.
 func (s *Store) flushLog() error {
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
 	s.log.mu.Lock()
 	end, lastMs := s.log.appended.Load(), s.log.lastStoreMs
 	s.log.mu.Unlock()

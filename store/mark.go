@@ -175,15 +175,12 @@ func (m *mark) close() error {
 // saveCheckpoint records how far the log is durable. The mark goes first: it
 // knows the contents of Java's checkpoint before and after.
 func (s *Store) saveCheckpoint() error {
-	next := s.check.contents()
-	err := s.mark.update(func(m *markState) {
-		m.flushed = s.log.flushed.Load()
-		m.java = [2]javaCheckpoint{s.check.onDisk(), next}
+	return s.check.save(s.deps.FS, func(old, next javaCheckpoint) error {
+		return s.mark.update(func(m *markState) {
+			m.flushed = s.log.flushed.Load()
+			m.java = [2]javaCheckpoint{old, next}
+		})
 	})
-	if err != nil {
-		return err
-	}
-	return s.check.save(s.deps.FS)
 }
 
 // markClean records an orderly stop: the next start compares the log's last

@@ -144,7 +144,7 @@ func TestExtensionUnitsSurviveCrashes(t *testing.T) {
 				require.NoError(t, s.flushLog())
 			case 2:
 				require.NoError(t, s.flushQueues(0))
-				require.NoError(t, s.check.save(disk))
+				require.NoError(t, s.saveCheckpoint())
 			}
 		}
 		crashed := disk.CrashClone(rand.New(rand.NewSource(seed)))

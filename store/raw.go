@@ -151,6 +151,8 @@ func (s *Store) TruncateTo(phyOffset int64) error {
 	if err := s.dispatchLocked(); err != nil {
 		return err
 	}
+	s.flushing.Lock()
+	defer s.flushing.Unlock()
 	l := s.log
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -101,8 +102,9 @@ type Store struct {
 	cleanedBelow int64 // housekeeper only: queues and index have nothing of the log below
 	startMs      int64
 
-	flushFails bool        // flusher only
-	distrusted atomic.Bool // a queue has a wrong unit, and the mark says so
+	flushing    sync.Mutex // the log is being synced, or cut; after the dispatch lock, before the append lock
+	flushHealth flushHealth
+	distrusted  atomic.Bool // a queue has a wrong unit, and the mark says so
 
 	dirty   []*queue     // under the append lock: queues with units to write
 	fresh   freshKeys    // under the append lock: keys to enter in the index
@@ -212,7 +214,8 @@ func (s *Store) Run(ctx context.Context) error {
 	g.Go(0, "store.housekeeper", s.keepHouse)
 	g.Go(0, "store.preparer", s.runPreparer)
 	g.Go(1, "store.dispatcher", s.runDispatcher)
-	g.Go(2, "store.flusher", s.runFlusher)
+	g.Go(2, "store.logflusher", s.runLogFlusher)
+	g.Go(2, "store.queueflusher", s.runQueueFlusher)
 	return g.Wait()
 }
 
