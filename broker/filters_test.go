@@ -97,10 +97,8 @@ func TestPullByExpressionOfTheHeartbeat(t *testing.T) {
 
 	b.mustAsk(protocol.HeartBeat, "", sqlHeartbeat("a > 4", "2"))
 	require.Equal(t, []string{"a5"}, bodiesOf(t, pull("2").Body))
-	b.mustAsk(protocol.HeartBeat, "", sqlHeartbeat("a !", "3")) // keeps the filter of version 2
-	answer = pull("3")
-	require.Equal(t, protocol.FilterDataNotLatest, answer.Code)
-	require.Equal(t, "the consumer's consumer filter data not latest", answer.Remark)
+	b.mustAsk(protocol.HeartBeat, "", sqlHeartbeat("a !", "3")) // the filter of version 2 has gone with it
+	require.Equal(t, protocol.FilterDataNotExist, pull("3").Code)
 	b.mustAsk(protocol.HeartBeat, "", sqlHeartbeat("a < 4", "4"))
 	require.Equal(t, []string{"a1"}, bodiesOf(t, pull("4").Body))
 

@@ -170,7 +170,8 @@ func (t *Filters) Has(group string) bool {
 }
 
 // Register takes over a group's subscriptions: those with expressions are entered unless a later version is there
-// already, and filters of topics that are not among them die. An expression that cannot be read changes nothing.
+// already, and filters of topics that are not among them die. An expression that cannot be read takes the one before it
+// away: the group is told so with its next pull, and gets nothing by what it does not ask for any more.
 func (t *Filters) Register(group string, subs []protocol.SubscriptionData, isTag func(expressionType string) bool) {
 	topics := make(map[string]bool, len(subs))
 	for i := range subs {
@@ -201,7 +202,8 @@ func (t *Filters) register(group string, sub *protocol.SubscriptionData) {
 	} else {
 		matcher, err := t.kit.Compile(sub.ExpressionType, sub.SubString)
 		if err != nil {
-			t.file.log.Warn().Err(err).Str("topic", sub.Topic).Str("group", group).Msg("filter expression cannot be read and was ignored")
+			t.file.log.Warn().Err(err).Str("topic", sub.Topic).Str("group", group).Msg("filter expression cannot be read")
+			t.drop(group, sub)
 			return
 		}
 		fresh.Matcher = matcher
@@ -215,6 +217,26 @@ func (t *Filters) register(group string, sub *protocol.SubscriptionData) {
 		fresh.BornTimeMs = t.nowMs() // not before the lock: what is stored later has its bit in the bitmap
 	}
 	t.set(fresh)
+	t.commits.mark()
+}
+
+// drop takes away the filter that a subscription takes the place of.
+func (t *Filters) drop(group string, sub *protocol.SubscriptionData) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if f, ok := t.byGroup[group][sub.Topic]; ok && f.ClientVersion <= sub.SubVersion {
+		t.remove(f)
+	}
+}
+
+// remove forgets f. Under mu.
+func (t *Filters) remove(f *Filter) {
+	if delete(t.byGroup[f.ConsumerGroup], f.Topic); len(t.byGroup[f.ConsumerGroup]) == 0 {
+		delete(t.byGroup, f.ConsumerGroup)
+	}
+	if delete(t.byTopic[f.Topic], f.ConsumerGroup); len(t.byTopic[f.Topic]) == 0 {
+		delete(t.byTopic, f.Topic)
+	}
 	t.commits.mark()
 }
 
@@ -245,19 +267,11 @@ func (t *Filters) forget() {
 	before := t.nowMs() - filterKept.Milliseconds()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for group, topics := range t.byGroup {
-		for topic, f := range topics {
-			if !f.Dead || f.DeadTimeMs > before {
-				continue
+	for _, topics := range t.byGroup {
+		for _, f := range topics {
+			if f.Dead && f.DeadTimeMs <= before {
+				t.remove(f)
 			}
-			delete(topics, topic)
-			if delete(t.byTopic[topic], group); len(t.byTopic[topic]) == 0 {
-				delete(t.byTopic, topic)
-			}
-			t.commits.mark()
-		}
-		if len(topics) == 0 {
-			delete(t.byGroup, group)
 		}
 	}
 }
