@@ -6,6 +6,7 @@ package wire
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -168,14 +169,48 @@ var pullRows = []*family{
 	{code: protocol.LitePullMessage, to: toBroker, prepare: pullsOfAllKinds, params: pullParams, rows: pullKinds, allow: []*rule{propertyOrder, otherType, emptyFields}},
 	{code: protocol.QueryMessage, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), text("key", "both"), int32s("maxNum", "32"),
 		int64s("beginTimestamp", "0"), int64s("endTimestamp", "9999999999999"), boolean("_UNIQUE_KEY_QUERY", "false")},
-		varies: `ext\.indexLastUpdate`, allow: []*rule{propertyOrder}},
+		rows: queryKinds, varies: `ext\.indexLastUpdate`, allow: []*rule{propertyOrder}},
 	{code: protocol.ViewMessageByID, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), place("offset", "{offset}")},
 		rows:  []row{{name: "inside a message", set: []string{"offset", "{inside}"}}},
 		allow: []*rule{propertyOrder, {rows: `^inside`, Allowance: Allowance{Differs, "view-inside", ""}, ours: protocol.SystemError}}},
-	{code: protocol.SearchOffsetByTimestamp, to: toBroker, prepare: threeMessages, params: []param{text("topic", "{topic}"), int32s("queueId", "0"),
-		int64s("timestamp", "1700000000000"), text("boundaryType", "LOWER")}, rows: queueRows},
+	{code: protocol.SearchOffsetByTimestamp, to: toBroker, prepare: threeStored, params: []param{text("topic", "{topic}"), int32s("queueId", "0"),
+		int64s("timestamp", "1700000000000"), text("boundaryType", "LOWER")}, rows: slices.Concat(queueRows, boundaryRows)},
 	{code: protocol.GetMaxOffset, to: toBroker, prepare: threeMessages, rows: queueRows, params: []param{text("topic", "{topic}"), int32s("queueId", "0"), boolean("committed", "true")}},
 	{code: protocol.GetMinOffset, to: toBroker, prepare: threeMessages, rows: queueRows, params: []param{text("topic", "{topic}"), int32s("queueId", "0")}},
+}
+
+// threeStored is threeMessages; {stored} is when the first of them was.
+func threeStored(p *pair, n *names) {
+	p.t.Helper()
+	threeMessages(p, n)
+	first := p.must(toBroker, protocol.GetEarliestMsgStoreTime, n, "", "topic", "{topic}", "queueId", "0")
+	n.put("stored", first[java].Field("timestamp"), first[ours].Field("timestamp"))
+}
+
+// boundaryRows ask for the first or the last message of a time.
+var boundaryRows = []row{
+	{name: "at the first", set: []string{"timestamp", "{stored}"}},
+	{name: "behind all", set: []string{"timestamp", "9999999999999"}},
+	{name: "upper before all", set: []string{"boundaryType", "UPPER"}},
+	{name: "upper behind all", set: []string{"boundaryType", "UPPER", "timestamp", "9999999999999"}},
+	{name: "upper, small", set: []string{"boundaryType", "upper", "timestamp", "9999999999999"}},
+	{name: "upper of nobody's topic", set: []string{"boundaryType", "UPPER", "topic", "{own}none"}},
+	{name: "upper of an empty queue", set: []string{"boundaryType", "UPPER", "queueId", "1"}},
+}
+
+// queryKinds ask for messages by other things than a key of the sender's.
+var queryKinds = []row{
+	{name: "by a key", set: []string{"indexType", "K"}},
+	{name: "by a tag", set: []string{"indexType", "T", "key", "A"}},
+	{name: "by a tag of none", set: []string{"indexType", "T", "key", "B"}},
+	{name: "by the unique key", set: []string{"indexType", "U", "key", uniq(1)}},
+	{name: "by the unique key, the old way", set: []string{"key", uniq(1), "_UNIQUE_KEY_QUERY", "true"}},
+	{name: "by a kind that there is not", set: []string{"indexType", "X"}},
+	{name: "by no kind", set: []string{"indexType", ""}},
+	{name: "behind a key", set: []string{"lastKey", "x"}},
+	{name: "a time that ends before it begins", set: []string{"beginTimestamp", "9999999999999", "endTimestamp", "0"}},
+	{name: "a time before all", set: []string{"endTimestamp", "1700000000000"}},
+	{name: "one of three", set: []string{"maxNum", "1"}},
 }
 
 // queueRows are about a queue of another kind.

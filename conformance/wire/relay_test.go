@@ -61,6 +61,30 @@ func TestWhatClientsAreAsked(t *testing.T) {
 	})
 }
 
+// silenceRules: Java tells of a time-out with its exception's text.
+var silenceRules = append([]Allowance{{SameShape, "panic-text", `^remark$`}}, relayRules...)
+
+// Who asks something of a client that says nothing is told the same in the end. How long that takes is shown under
+// virtual time, beside the handlers.
+func TestSilentClients(t *testing.T) {
+	each(t, func(t *testing.T, p *pair) {
+		for _, r := range relays {
+			t.Run(protocol.RequestName(r.code), func(t *testing.T) {
+				t.Parallel()
+				n, q := newNames(), p.alone(t)
+				topicAndGroup(q, n)
+				send(q, n, 0)
+				asker := q.alone(t)
+				q.must(toBroker, protocol.HeartBeat, n, heartbeat)
+				told := asker.ask(toBroker, n.requests(r.code, pairs(r.fields), r.body), 2*answerTime)
+				require.NotNil(t, told[java].Answer, told[java].Ended)
+				rest, _ := Judge(Compare(told[java], told[ours], Scope{}), silenceRules)
+				require.Empty(t, rest)
+			})
+		}
+	})
+}
+
 // relayOnce lets a client join, sends the request over another connection, and answers what the client is asked.
 func relayOnce(p *pair, n *names, i int, request Request, wanted int32, said string) (asked, told Exchange) {
 	side := p.sides[toBroker][i]
