@@ -8,8 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"rocketd/conformance/target"
 )
 
 // Consumers of a group share the queues, and share them anew whenever one comes or leaves in order.
@@ -289,6 +292,89 @@ func TestConsumeFromWhere(t *testing.T) {
 			eventually(t, where, func() bool { return got.different() == 10 })
 			require.Len(t, got.all(), 10)
 		}
+	})
+}
+
+// Where a topic's first message has left the memory, a new group begins where it asks to. Java asks the page cache, which
+// a test cannot empty for it.
+func TestConsumeFromWhereOfAnOldTopic(t *testing.T) {
+	forgetful := target.Options{Broker: map[string]string{"accessMessageInMemoryMaxRatio": "0"}}
+	eachAlone(t, releases, forgetful, func(t *testing.T, j *client) {
+		const old, later = 5, 5
+		topic, p := j.newTopic(1), j.startProducer(nil)
+		q, messages := queue{topic, "broker-a", 0}, newMessages(topic, 0, old+later)
+		p.sendTo(q, messages[:old])
+		before := j.stored(topic, old)[old-1].StoreTimestampMs / 1000 // the property has seconds
+		eventually(t, "the next second", func() bool { return time.Now().Unix() > before })
+		p.sendTo(q, messages[old:])
+		since := time.UnixMilli(j.stored(topic, old+later)[old].StoreTimestampMs)
+		begin := func(where string) *consumer {
+			return j.startConsumer(j.unique("group"), topic, options{set: fields{"consumeFromWhere": where, "consumeTimestamp": since.Format("20060102150405")}})
+		}
+		first, timed, last := begin("CONSUME_FROM_FIRST_OFFSET"), begin("CONSUME_FROM_TIMESTAMP"), begin("CONSUME_FROM_LAST_OFFSET")
+		eventually(t, "all messages", func() bool { return first.different() == old+later })
+		eventually(t, "the later messages", func() bool { return timed.different() == later })
+		require.EqualValues(t, old, timed.all()[0].QueueOffset)
+		sent := old + later
+		eventually(t, "what comes now", func() bool {
+			p.sendTo(q, newMessages(topic, sent, 1))
+			sent++
+			return last.different() > 0
+		})
+		require.GreaterOrEqual(t, last.all()[0].QueueOffset, int64(old+later))
+	})
+}
+
+// A consumer can ask for other tags, and for an expression in their place, while it runs.
+func TestSubscribeOtherwise(t *testing.T) {
+	each(t, releases, func(t *testing.T, j *client) {
+		topic, group, p, admin := j.newTopic(1), j.unique("group"), j.startProducer(nil), j.startAdmin()
+		got, want, sent := j.startConsumer(group, topic, options{expression: "TagA"}), map[string]bool{}, 0
+		send := func(tags ...string) (bodies []string) {
+			messages := newMessages(topic, sent, len(tags))
+			for i, tag := range tags {
+				messages[i].Tags = tag
+				bodies = append(bodies, string(messages[i].Body))
+			}
+			p.send("sync", messages)
+			sent += len(tags)
+			return bodies
+		}
+		expect := func(places ...int) {
+			t.Helper()
+			bodies := send("TagA", "TagB", "TagC", "TagA", "TagB", "TagC")
+			for _, i := range places {
+				want[bodies[i]] = true
+			}
+			eventually(t, "the messages that are asked for", func() bool { return got.different() == len(want) })
+		}
+		// A pull that waits at the time of a change brings nothing more: the client looks at its result as before, the
+		// Broker already as after. A message that only the old subscription asks for ends it.
+		change := func(old, shown string, subscription any) {
+			t.Helper()
+			got.call(nil, "subscribe", topic, subscription)
+			eventually(t, "the Broker's knowledge", func() bool {
+				var connection struct {
+					SubscriptionTable map[string]struct{ SubString string }
+				}
+				admin.call(&connection, "examineConsumerConnectionInfo", group)
+				return connection.SubscriptionTable[topic].SubString == shown
+			})
+			send(old)
+			eventually(t, "the waiting pull's end", func() bool { return j.committed(group, topic, 0) == int64(sent) })
+		}
+		const sql = "TAGS = 'TagC' AND number IS NOT NULL"
+		expect(0, 3)
+		change("TagA", "TagB || TagC", "TagB || TagC")
+		expect(1, 2, 4, 5)
+		change("TagB", sql, j.keepStatic(selectorClass, "bySql", sql).ref())
+		expect(2, 5)
+		change("TagC", "TagA", "TagA")
+		expect(0, 3)
+		for _, m := range got.all() {
+			require.True(t, want[string(m.Body)], "%s with %s", m.Body, m.Tags)
+		}
+		require.Len(t, got.all(), len(want))
 	})
 }
 
