@@ -11,6 +11,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"rocketd/protocol"
 	"rocketd/protocol/message"
@@ -38,9 +39,11 @@ func (b *Broker) allProducers(_ context.Context, c *remoting.Call, _ *protocol.E
 	return nil, answerJSON(c, body)
 }
 
-// topicConsumers are the groups that subscribe to a topic now or have offsets for it.
+// topicConsumers are the groups that subscribe to a topic now or have offsets for it. What broadcasting clients have
+// reached is kept under a name that is no group's.
 func (b *Broker) topicConsumers(_ context.Context, c *remoting.Call, h *protocol.TopicConsumersHeader) (*protocol.Empty, error) {
 	groups := slices.Concat(b.consumers.SubscribersOf(h.Topic), b.offsets.GroupsOf(h.Topic))
+	groups = slices.DeleteFunc(groups, func(name string) bool { return strings.HasSuffix(name, broadcastSuffix) })
 	slices.Sort(groups)
 	return nil, answerJSON(c, protocol.GroupList{GroupList: orEmpty(slices.Compact(groups))})
 }
