@@ -177,7 +177,7 @@ func TestADeletedFileIsHeldUntilTheWriteDeadline(t *testing.T) {
 	mem := vfs.NewMem()
 	disk, clock := &mapped{FS: mem, files: map[string]int{}}, clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000))
 	b := newBroker(t, disk, clock, func(c *Config) {
-		c.CommitLogFileSize, c.DeleteWhen, c.WriteTimeoutSeconds = 512<<10, "99", 3
+		c.CommitLogFileSize, c.DeleteWhen, c.WriteTimeoutSeconds = 512<<10, "99", 10
 		c.MaxTransferBytesOnMessageInMemory = 1 << 20
 	})
 	w := dial(t, b, "10911")
