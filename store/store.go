@@ -318,8 +318,9 @@ func (s *Store) Marks() Marks {
 // to confirm first.
 func (s *Store) readable() int64 { return s.log.appended.Load() }
 
-// InMemory guesses whether a record is still in the page cache, as Java does:
-// it is not further from the end than accessMessageInMemoryMaxRatio of memory.
+// InMemory guesses whether a record is still in the page cache: it is not further
+// from the end than accessMessageInMemoryMaxRatio of memory. Java guesses so for
+// the sizes of its answers, but not for where a new group begins.
 func (s *Store) InMemory(phyOffset int64) bool {
 	return s.log.appended.Load()-phyOffset <= s.inMemory()
 }
