@@ -111,11 +111,18 @@ func (w *wire) send(code int32, fields, body string) int32 {
 func (w *wire) ask(code int32, fields, body string) *protocol.Command {
 	w.t.Helper()
 	opaque := w.send(code, fields, body)
+	answer := w.answer()
+	require.Equal(w.t, opaque, answer.Opaque)
+	return answer
+}
+
+// answer is the next one.
+func (w *wire) answer() *protocol.Command {
+	w.t.Helper()
 	answer := w.ReadFrame()
 	for !answer.IsResponse() {
 		answer = w.ReadFrame()
 	}
-	require.Equal(w.t, opaque, answer.Opaque)
 	return answer
 }
 

@@ -280,6 +280,9 @@ func (b *Broker) unregisterClient(_ context.Context, c *remoting.Call, req *prot
 }
 
 func (b *Broker) consumerList(_ context.Context, c *remoting.Call, req *protocol.ConsumerListHeader) (*protocol.Empty, error) {
+	if c.Inline() {
+		return nil, remoting.OffReader // a long list takes its time
+	}
 	group, ok := b.consumers.Group(req.ConsumerGroup)
 	if !ok {
 		return &protocol.Empty{}, protocol.Errorf(protocol.SystemError, "no consumer for this group, %s", req.ConsumerGroup)

@@ -27,6 +27,9 @@ func (b *Broker) queryConsumerOffset(_ context.Context, c *remoting.Call, req *p
 	if offset, ok := b.offsets.Query(req.ConsumerGroup, req.Topic, req.QueueID); ok && offset >= 0 {
 		return &storedOffset{Offset: &offset}, nil
 	}
+	if c.Inline() {
+		return nil, remoting.OffReader // the queue's first unit may not be in memory
+	}
 	switch {
 	case req.SetZeroIfNotFound != nil && !*req.SetZeroIfNotFound:
 		c.Outcome(protocol.QueryNotFound, "Not found, do not set to zero, maybe this group boot first")

@@ -17,7 +17,8 @@ type lanes struct {
 }
 
 func newLanes(cfg *Config) lanes {
-	// The handlers of pulls and heartbeats leave the reader when they may have to wait for a disk.
+	// The handlers of pulls, heartbeats and offsets leave the reader when they may have to wait for a disk. Those of offsets
+	// are on it because clients commit without waiting, and ask right afterwards.
 	return lanes{
 		send:        remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), true), // waits for nothing; what may is detached or parked
 		sendBack:    remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
@@ -26,7 +27,7 @@ func newLanes(cfg *Config) lanes {
 		litePull:    remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), true),
 		query:       remoting.NewLane("query", int(cfg.QueryThreadPoolQueueCapacity), false),
 		client:      remoting.NewLane("client", int(cfg.ClientManagerThreadPoolQueueCapacity), false),
-		consumer:    remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), false),
+		consumer:    remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), true),
 		heartbeat:   remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), true),
 		admin:       remoting.NewLane("admin", int(cfg.AdminBrokerThreadPoolQueueCapacity), false),
 		loadBalance: remoting.NewLane("loadBalance", int(cfg.LoadBalanceThreadPoolQueueCapacity), false),
