@@ -314,14 +314,18 @@ func TestConsumeFromWhereOfAnOldTopic(t *testing.T) {
 		first, timed, last := begin("CONSUME_FROM_FIRST_OFFSET"), begin("CONSUME_FROM_TIMESTAMP"), begin("CONSUME_FROM_LAST_OFFSET")
 		eventually(t, "all messages", func() bool { return first.different() == old+later })
 		eventually(t, "the later messages", func() bool { return timed.different() == later })
-		require.EqualValues(t, old, timed.all()[0].QueueOffset)
+		for _, m := range timed.all() {
+			require.GreaterOrEqual(t, m.QueueOffset, int64(old))
+		}
 		sent := old + later
 		eventually(t, "what comes now", func() bool {
 			p.sendTo(q, newMessages(topic, sent, 1))
 			sent++
 			return last.different() > 0
 		})
-		require.GreaterOrEqual(t, last.all()[0].QueueOffset, int64(old+later))
+		for _, m := range last.all() {
+			require.GreaterOrEqual(t, m.QueueOffset, int64(old+later))
+		}
 	})
 }
 

@@ -132,7 +132,7 @@ var script = []step{
 	{line: "skipAccumulatedMessage -g {p}Group -t {p}One", needs: []int32{222}, sorted: true},
 	{line: "setConsumeMode -b {broker} -t {p}One -g {p}Group -m POP -q 1", needs: []int32{401}},
 
-	{line: "clusterList", tool: true},
+	{line: "clusterList", mask: `\d+-\d+\(`, tool: true},
 	{line: "clusterList -c DefaultCluster -m", mask: `\d+`, tool: true},
 	{line: "clusterList -c NoCluster", tool: true},
 	{line: "brokerStatus -b {broker}", mask: statusValue, drop: `getTransferedTps|scheduleMessageOffset_`, ledger: "runtime-4x"},
