@@ -102,17 +102,6 @@ type literal struct{ outcome }
 func (x literal) test(*properties) outcome        { return x.outcome }
 func (x literal) eval(*properties) (value, error) { return x.value() }
 
-// isBoolean says whether an expression is a condition by its form.
-func isBoolean(x expr) bool {
-	switch x := x.(type) {
-	case constant:
-		return x.kind == boolean || x.kind == null
-	case property, *minus:
-		return false
-	}
-	return true
-}
-
 type constant struct{ value }
 
 func (x constant) eval(*properties) (value, error) { return x.value, nil }

@@ -265,7 +265,7 @@ func (p *parser) newCompare(op string, left, right expr) (condition, error) {
 			if !c.isNumber() {
 				return nil, p.fail("%v cannot be an operand of %s", c.value, op)
 			}
-		} else if isBoolean(x) {
+		} else if _, ok := x.(condition); ok {
 			return nil, p.fail("a condition cannot be an operand of %s", op)
 		}
 	}
