@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rocketd/conformance/target"
+	"rocketd/protocol"
 	"rocketd/protocol/message"
 	"rocketd/store"
 	"rocketd/store/vfs"
@@ -51,6 +52,54 @@ func TestWhatOnlyJavaReadsIsRefused(t *testing.T) {
 	require.EqualValues(t, 20, total)
 	require.NoError(t, s.Close())
 	requireWhole(t, dir)
+}
+
+// TestMoreThatOnlyJavaReads is the same for what Java keeps beside queues in files: pops, users, topics of other kinds.
+func TestMoreThatOnlyJavaReads(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	const providers = "org.apache.rocketmq.auth."
+	keys := maps.Clone(smallFiles)
+	maps.Copy(keys, map[string]string{
+		"popConsumerKVServiceInit": "true", "popConsumerKVServiceEnable": "true",
+		"authenticationMetadataProvider": providers + "authentication.provider.LocalAuthenticationMetadataProvider",
+		"authorizationMetadataProvider":  providers + "authorization.provider.LocalAuthorizationMetadataProvider",
+	})
+	java := startWith(t, target.Java, home, keys)
+	topic := func(name, attributes string) {
+		java.raw(protocol.UpdateAndCreateTopic, "topic", name, "defaultTopic", message.DefaultTopic, "readQueueNums", "1", "writeQueueNums", "1",
+			"perm", "6", "topicFilterType", "SINGLE_TAG", "topicSysFlag", "0", "order", "false", "attributes", attributes)
+	}
+	topic("Whole", "+queue.type=BatchCQ")
+	topic("Compacted", "+cleanup.policy=COMPACTION")
+	java.send("Plain", 0, 0, pairs("TAGS", "a", "UNIQ_KEY", "P1"), "plain")
+	java.send("Whole", 0, 0, pairs("UNIQ_KEY", "W1"), "whole")
+	java.send("Compacted", 0, 0, pairs("KEYS", "k", "UNIQ_KEY", "C1"), "compacted")
+	java.eventually("a pop", func() bool {
+		answer := java.call(popOf("Plain"))
+		return answer.Code == protocol.Success
+	})
+	user := &protocol.Command{Code: protocol.AuthCreateUser, Language: protocol.LangJava, Version: 513,
+		Body: []byte(`{"username":"someone","password":"secret","userType":"Normal","userStatus":"enable"}`)}
+	user.SetField("username", "someone")
+	java.mustCall(user)
+	dir := filepath.Join(home, "store")
+	java.stop()
+
+	named := refusals(t, dir)
+	for _, part := range []string{"kvStore", "config/users", "batchconsumequeue", "compaction/compactionLog"} {
+		require.Contains(t, named, filepath.Join(dir, part))
+	}
+}
+
+// popOf asks for a message that nobody acknowledges.
+func popOf(topic string) *protocol.Command {
+	cmd := &protocol.Command{Code: protocol.PopMessage, Language: protocol.LangJava, Version: 513}
+	for _, field := range [][2]string{{"consumerGroup", "popper"}, {"topic", topic}, {"queueId", "0"}, {"maxMsgNums", "1"}, {"invisibleTime", "600000"},
+		{"pollTime", "0"}, {"bornTime", fmt.Sprint(time.Now().UnixMilli())}, {"initMode", "0"}, {"order", "false"}} {
+		cmd.SetField(field[0], field[1])
+	}
+	return cmd
 }
 
 // refusals are the places that a check names as not readable here. It removes
