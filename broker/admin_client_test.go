@@ -70,13 +70,3 @@ func TestForbiddenTopicOfAGroup(t *testing.T) {
 	b.requireAnswers([]question{{"name", protocol.UpdateAndGetGroupForbidden, "group=../x topic=T readable=false", "", 29,
 		`group "../x" and topic "T" cannot be the names of any`}})
 }
-
-func TestConsumeQueueUnits(t *testing.T) {
-	b := stagedTopic(t, nil)
-	answer := b.mustAsk(protocol.QueryConsumeQueue, "topic=T queueId=0 index=1 count=10 consumerGroup=G", "")
-	require.Contains(t, string(answer.Body), `"filterData":"G@T is not online!","maxQueueIndex":3,"minQueueIndex":0,"queueData":[{"eval":false,"physicOffset":`)
-	b.requireAnswers([]question{
-		{"no queue", protocol.QueryConsumeQueue, "topic=T queueId=9 index=0 count=1", "", 1, "9@T is not exist!"},
-		{"beyond", protocol.QueryConsumeQueue, "topic=T queueId=0 index=3 count=2147483647", "", 0, "Index 3 of 0@T is not exist!"},
-	})
-}

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // QUERY_MESSAGE(12), VIEW_MESSAGE_BY_ID(33), SEARCH_OFFSET_BY_TIMESTAMP(29), GET_MAX_OFFSET(30),
-// GET_MIN_OFFSET(31), QUERY_CONSUME_QUEUE(321). Sent by consumers and tools. Java: QueryMessageProcessor,
-// AdminBrokerProcessor.
+// GET_MIN_OFFSET(31). Sent by consumers and tools. Java: QueryMessageProcessor, AdminBrokerProcessor.
 // Outcomes: 12: Success, QueryNotFound; 33: Success, SystemError when there is no message; the
 // others: Success, also for queues that do not exist.
 // Deviation: an answer of 12 stays below the size of a frame, however many messages are asked for.
@@ -12,7 +11,6 @@ package broker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -97,40 +95,6 @@ func (b *Broker) viewMessage(_ context.Context, c *remoting.Call, h *protocol.Vi
 	}
 	c.SetBody(rec)
 	return nil, nil
-}
-
-// maxQueueUnits bounds the units of one answer.
-const maxQueueUnits = 10_000
-
-// consumeQueue answers with units of a queue as they stand, and whether a group's filter would take them.
-func (b *Broker) consumeQueue(_ context.Context, c *remoting.Call, h *protocol.ConsumeQueueHeader) (*protocol.Empty, error) {
-	first, end, ok := b.store.QueueRange(h.Topic, h.QueueID)
-	if !ok {
-		return nil, protocol.Errorf(protocol.SystemError, "%d@%s is not exist!", h.QueueID, h.Topic)
-	}
-	if h.Index < first || h.Index >= end {
-		c.Outcome(protocol.Success, fmt.Sprintf("Index %d of %d@%s is not exist!", h.Index, h.QueueID, h.Topic))
-		return nil, nil
-	}
-	body := protocol.ConsumeQueueUnits{MaxQueueIndex: end, MinQueueIndex: first, QueueData: []protocol.ConsumeQueueUnit{}}
-	if _, asked := c.Request().Field("consumerGroup"); asked {
-		body.FilterData = fmt.Sprintf("%s@%s is not online!", h.ConsumerGroup, h.Topic)
-		if group, ok := b.consumers.Group(h.ConsumerGroup); ok {
-			if sub, ok := group.Subscription(h.Topic); ok {
-				printable := printableSubscription(sub)
-				body.SubscriptionData, body.FilterData = &printable, "null"
-			}
-		}
-	}
-	for offset := h.Index; offset < end && len(body.QueueData) < int(min(h.Count, maxQueueUnits)); offset++ {
-		phyOffset, size, tagsCode, ok := b.store.TagsCodeAt(h.Topic, h.QueueID, offset)
-		if !ok {
-			break
-		}
-		body.QueueData = append(body.QueueData, protocol.ConsumeQueueUnit{PhysicOffset: phyOffset, PhysicSize: size, TagsCode: tagsCode})
-	}
-	c.Outcome(protocol.Success, unsetRemark)
-	return nil, answerJSON(c, body)
 }
 
 func (b *Broker) searchOffset(_ context.Context, _ *remoting.Call, h *protocol.SearchOffsetHeader) (*protocol.SearchOffsetResult, error) {

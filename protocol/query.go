@@ -27,28 +27,3 @@ type ViewMessageHeader struct {
 	Topic     string `rmq:"topic,omitempty"`
 	PhyOffset int64  `rmq:"offset,required"`
 }
-
-// ConsumeQueueHeader, QUERY_CONSUME_QUEUE(321): units of a queue from an offset on.
-type ConsumeQueueHeader struct {
-	Topic         string `rmq:"topic"`
-	QueueID       int32  `rmq:"queueId"`
-	Index         int64  `rmq:"index"`
-	Count         int32  `rmq:"count"`
-	ConsumerGroup string `rmq:"consumerGroup,omitempty"`
-	RPC
-}
-
-type ConsumeQueueUnits struct {
-	FilterData       string             `json:"filterData,omitempty"`
-	MaxQueueIndex    int64              `json:"maxQueueIndex"`
-	MinQueueIndex    int64              `json:"minQueueIndex"`
-	QueueData        []ConsumeQueueUnit `json:"queueData,omitzero"`
-	SubscriptionData *SubscriptionData  `json:"subscriptionData,omitempty"`
-}
-
-type ConsumeQueueUnit struct {
-	Eval         bool  `json:"eval"`
-	PhysicOffset int64 `json:"physicOffset"`
-	PhysicSize   int32 `json:"physicSize"`
-	TagsCode     int64 `json:"tagsCode"`
-}

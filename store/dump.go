@@ -187,7 +187,7 @@ func (c *checker) dumpExts(w io.Writer, name string, size int64) error {
 			return x.files.close()
 		}
 		fmt.Fprintf(w, "%d: tag code %d, stored %d, bitmap %x\n", at, u.TagsCode, u.StoreTimestampMs, u.Bitmap)
-		at += int64(u.size())
+		at += int64(u.Size())
 	}
 }
 

@@ -42,11 +42,12 @@ type ExtUnit struct {
 	Bitmap           []byte
 }
 
-func (u *ExtUnit) size() int { return extHeadBytes + len(u.Bitmap) }
+// Size is that of the unit in the file, in bytes.
+func (u *ExtUnit) Size() int { return extHeadBytes + len(u.Bitmap) }
 
 func (u *ExtUnit) append(dst []byte) []byte {
 	be := binary.BigEndian
-	dst = be.AppendUint16(dst, uint16(u.size()))
+	dst = be.AppendUint16(dst, uint16(u.Size()))
 	dst = be.AppendUint64(dst, uint64(u.TagsCode))
 	dst = be.AppendUint64(dst, uint64(u.StoreTimestampMs))
 	dst = be.AppendUint16(dst, uint16(len(u.Bitmap)))
@@ -88,7 +89,7 @@ func (x *queueExt) load(repair bool) error {
 		if err != nil {
 			return err
 		}
-		x.end += int64(u.size())
+		x.end += int64(u.Size())
 	}
 	return nil
 }
@@ -150,15 +151,23 @@ func (x *queueExt) resolve(units []unit, match func(ext *ExtUnit) bool) (refused
 	return refused
 }
 
-// enter writes the extension of a unit and returns the unit as it goes into
-// the queue's file. One that is too large is left out, as in Java.
-func (x *queueExt) enter(u unit) (unit, error) {
+// upcoming is the extension of a unit that is yet to be written; false when it gets
+// none. One that is too large is left out, as in Java.
+func (x *queueExt) upcoming(u unit) (ext ExtUnit, ok bool) {
 	if x.source == nil || u.isBlank() {
-		return u, nil
+		return ExtUnit{}, false
 	}
-	ext := x.source(u)
-	size := int64(ext.size())
-	if size > maxExtBytes || size+extEndBytes > x.files.size || x.end+size > extOffset(maxExtAddress) {
+	ext = x.source(u)
+	size := int64(ext.Size())
+	return ext, size <= maxExtBytes && size+extEndBytes <= x.files.size
+}
+
+// enter writes the extension of a unit and returns the unit as it goes into
+// the queue's file.
+func (x *queueExt) enter(u unit) (unit, error) {
+	ext, ok := x.upcoming(u)
+	size := int64(ext.Size())
+	if !ok || x.end+size > extOffset(maxExtAddress) {
 		return u, nil
 	}
 	if left := x.files.size - x.end%x.files.size; size+extEndBytes > left {
@@ -207,7 +216,7 @@ func (x *queueExt) truncate(last int64) error {
 	if err != nil {
 		return err
 	}
-	x.end = extOffset(last) + int64(u.size())
+	x.end = extOffset(last) + int64(u.Size())
 	return x.files.truncateBytes(x.end)
 }
 
@@ -248,18 +257,48 @@ func (s *Store) extOf(topic string, u unit) ExtUnit {
 	return ext
 }
 
-// ExtUnit returns the extension unit of a queue offset; false when it has none.
-func (s *Store) ExtUnit(topic string, queueID int32, offset int64) (ExtUnit, bool) {
+// QueueUnit is one unit of a consume queue with its extension. When ExtLost, the
+// extension to which the unit points cannot be read, and TagsCode is its address.
+type QueueUnit struct {
+	PhyOffset int64
+	Size      int32
+	TagsCode  int64
+	Ext       *ExtUnit // nil: none, or lost
+	ExtLost   bool
+}
+
+// QueueUnit returns the unit at a queue offset; false when there is none.
+func (s *Store) QueueUnit(topic string, queueID int32, offset int64) (QueueUnit, bool) {
 	q := s.queues.get(topic, queueID)
-	if q == nil || q.files.ext == nil || offset < q.min.Load() {
-		return ExtUnit{}, false
+	if q == nil || offset < q.min.Load() {
+		return QueueUnit{}, false
 	}
-	address, ok := q.files.codeAt(offset)
+	u, ok := q.unit(offset)
 	if !ok {
+		return QueueUnit{}, false
+	}
+	found := QueueUnit{PhyOffset: u.phyOffset, Size: u.size, TagsCode: u.tagsCode, ExtLost: isExtAddress(u.tagsCode)}
+	if ext, ok := q.files.extAt(offset, u); ok && !found.ExtLost {
+		found.Ext = &ext
+	}
+	return found, true
+}
+
+// extAt is the extension of a unit: as it was written, or as the dispatcher is
+// about to write it.
+func (f *queueFiles) extAt(offset int64, u unit) (ext ExtUnit, ok bool) {
+	if f.ext == nil {
 		return ExtUnit{}, false
 	}
-	u, err := q.files.ext.read(address)
-	return u, err == nil
+	if address, written := f.codeAt(offset); written {
+		ext, err := f.ext.read(address)
+		return ext, err == nil
+	}
+	err := vfs.Guard(func() error {
+		ext, ok = f.ext.upcoming(u)
+		return nil
+	})
+	return ext, ok && err == nil
 }
 
 // codeAt is what stands in the file in the place of a tag code.

@@ -4,6 +4,7 @@ package store
 
 import (
 	"fmt"
+	"math"
 	"math/rand"
 	"path/filepath"
 	"strings"
@@ -40,16 +41,18 @@ func requireExts(t *testing.T, s *Store, bodies []string) {
 	require.Equal(t, bodies, readAll(t, s, "T", 0))
 	low, high, _ := s.QueueRange("T", 0)
 	for offset := low; offset < high; offset++ {
-		ext, ok := s.ExtUnit("T", 0, offset)
+		u, ok := s.QueueUnit("T", 0, offset)
 		require.True(t, ok, offset)
-		require.Equal(t, bodies[offset], string(ext.Bitmap))
-		require.Equal(t, message.TagsCode("TagA"), ext.TagsCode)
-		_, _, code, ok := s.TagsCodeAt("T", 0, offset)
+		require.NotNil(t, u.Ext, offset)
+		require.Equal(t, bodies[offset], string(u.Ext.Bitmap))
+		require.Equal(t, message.TagsCode("TagA"), u.Ext.TagsCode)
+		phyOffset, size, code, ok := s.TagsCodeAt("T", 0, offset)
 		require.True(t, ok)
-		require.Equal(t, ext.TagsCode, code)
+		require.Equal(t, QueueUnit{PhyOffset: phyOffset, Size: size, TagsCode: code, Ext: u.Ext}, u)
+		require.Equal(t, u.Ext.TagsCode, code)
 		at, ok := s.StoreTime("T", 0, offset)
 		require.True(t, ok)
-		require.Equal(t, at, ext.StoreTimestampMs)
+		require.Equal(t, at, u.Ext.StoreTimestampMs)
 	}
 }
 
@@ -85,8 +88,10 @@ func TestExtensionUnits(t *testing.T) {
 		require.Equal(t, append(bodies, "plain"), readAll(t, plain, "T", 0))
 		_, _, code, _ := plain.TagsCodeAt("T", 0, 3)
 		require.Equal(t, message.TagsCode("TagA"), code)
-		_, ok := plain.ExtUnit("T", 0, 70)
-		require.False(t, ok)
+		u, ok := plain.QueueUnit("T", 0, 70)
+		require.True(t, ok)
+		require.Nil(t, u.Ext)
+		require.False(t, u.ExtLost)
 		require.NoError(t, plain.DeleteTopic("T"))
 		infos, err := fsys.List(filepath.ToSlash(filepath.Join(cfg.StorePathRootDir, "consumequeue_ext")))
 		require.NoError(t, err)
@@ -108,6 +113,37 @@ func clean(t *testing.T, fsys vfs.FS, cfg Config) {
 	damaged, err := Check(fsys, cfg, func(f Finding) { require.False(t, f.Damage, f) })
 	require.NoError(t, err)
 	require.Zero(t, damaged)
+}
+
+// A unit has its extension before the dispatcher has written it. One that points to nothing says so.
+func TestExtensionOfAQueueUnit(t *testing.T) {
+	fsys, cfg := vfs.NewMem(), smallConfig("/store")
+	s := extStore(t, fsys, cfg)
+	mustPut(t, s, newMessage("T", 0, "ab"))
+	mustPut(t, s, newMessage("T", 0, strings.Repeat("c", 177))) // too large for a file
+	units := func(s *Store) (units [2]QueueUnit) {
+		for i := range units {
+			var ok bool
+			units[i], ok = s.QueueUnit("T", 0, int64(i))
+			require.True(t, ok)
+		}
+		_, ok := s.QueueUnit("T", 0, 2)
+		require.False(t, ok)
+		return units
+	}
+	before := units(s)
+	require.Equal(t, "ab", string(before[0].Ext.Bitmap))
+	require.Nil(t, before[1].Ext)
+	require.NoError(t, s.dispatchAll())
+	require.Equal(t, before, units(s))
+	require.NoError(t, s.Close())
+
+	require.NoError(t, fsys.Remove("/store/consumequeue_ext/T/0/00000000000000000000"))
+	s = extStore(t, fsys, cfg)
+	after := before
+	after[0].Ext, after[0].ExtLost, after[0].TagsCode = nil, true, math.MinInt64
+	require.Equal(t, after, units(s))
+	require.NoError(t, s.Close())
 }
 
 // The bytes of a unit, of the end of a file and of the queue's unit that points

@@ -66,3 +66,17 @@ func HasBits(bitmap []byte, positions []int32) bool {
 	}
 	return true
 }
+
+// BitsText is a bitmap as tools print it: the last byte first and of each its highest bit, a line for eight bytes.
+func BitsText(bitmap []byte) string {
+	text := make([]byte, 0, len(bitmap)*8+len(bitmap)/8+1)
+	for i := len(bitmap) - 1; i >= 0; i-- {
+		for bit := 7; bit >= 0; bit-- {
+			text = append(text, '0'+bitmap[i]>>bit&1)
+		}
+		if i%8 == 0 {
+			text = append(text, '\n')
+		}
+	}
+	return string(text)
+}

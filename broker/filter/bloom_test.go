@@ -44,3 +44,9 @@ func TestBloom(t *testing.T) {
 	require.True(t, HasBits(bitmap, positions))
 	require.False(t, HasBits(bitmap[:1], []int32{50}))
 }
+
+func TestBitsText(t *testing.T) {
+	require.Empty(t, BitsText(nil))
+	require.Equal(t, "00000101\n", BitsText([]byte{5}))
+	require.Equal(t, "1100100000001001\n0000100000000111000001100000010100000100000000001000000000000001\n", BitsText([]byte{1, 128, 0, 4, 5, 6, 7, 8, 9, 200}))
+}

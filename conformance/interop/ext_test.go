@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -92,26 +93,55 @@ func extFiles(t *testing.T, storeDir, topic string) (files []string) {
 	return files
 }
 
+// shown is what QUERY_CONSUME_QUEUE answers about the queue, for each group and each file of the queue.
+func (n *node) shown() (answers []string) {
+	n.t.Helper()
+	for _, group := range []string{"over", "named", "all", "none"} {
+		for index := 0; index < 40; index += 10 {
+			answer := n.raw(protocol.QueryConsumeQueue, "topic", "Plain", "queueId", "0", "index", fmt.Sprint(index), "count", "10", "consumerGroup", group)
+			answers = append(answers, string(answer.Body))
+		}
+	}
+	return answers
+}
+
+var (
+	anyMs    = regexp.MustCompile(`\b1[5-9]\d{11}\b`)
+	anyPlace = regexp.MustCompile(`"physic(Offset|Size)":\d+`) // the two write records of other lengths
+)
+
+// comparable is what two brokers say alike of the same messages.
+func comparable(answers []string) (masked []string) {
+	for _, a := range answers {
+		masked = append(masked, anyPlace.ReplaceAllString(anyMs.ReplaceAllString(a, "MS"), `"physic$1":0`))
+	}
+	return masked
+}
+
 // TestBitmapsAreJavas has both write extension units for the same consumers and
-// messages, and each read those of the other.
+// messages, and each read those of the other and show them as their writer did.
 func TestBitmapsAreJavas(t *testing.T) {
 	t.Parallel()
 	homes := map[target.Kind]string{target.Java: t.TempDir(), target.InProc: t.TempDir()}
-	units := map[target.Kind][]string{}
+	others := map[target.Kind]string{target.InProc: homes[target.Java], target.Java: homes[target.InProc]}
+	units, shown := map[target.Kind][]string{}, map[string][]string{}
 	for kind, home := range homes {
 		n := startWith(t, kind, home, extKeys())
 		n.subscribe()
 		n.sendFiltered()
 		require.Equal(t, []int{15, 16}, []int{n.pulled("over"), n.pulled("named")}, kind)
+		shown[home] = n.shown()
 		n.stop()
 		units[kind] = append(extFiles(t, filepath.Join(home, "store"), "Plain"), extFiles(t, filepath.Join(home, "store"), "Other")...)
 	}
 	require.Greater(t, len(units[target.Java]), 3, "several files")
 	require.Equal(t, units[target.Java], units[target.InProc])
-	for kind, home := range map[target.Kind]string{target.InProc: homes[target.Java], target.Java: homes[target.InProc]} {
+	require.Equal(t, comparable(shown[homes[target.Java]]), comparable(shown[homes[target.InProc]]))
+	for kind, home := range others {
 		n := startWith(t, kind, home, extKeys())
 		n.subscribe()
 		require.Equal(t, []int{15, 16}, []int{n.pulled("over"), n.pulled("named")}, "%s reads the other's", kind)
+		require.Equal(t, shown[home], n.shown(), "%s shows the other's", kind)
 		n.stop()
 	}
 }

@@ -121,14 +121,26 @@ func stored(r *run) error { return r.cluster.WaitStored(r.words["p"]+"One", 4) }
 // online is a consumer and a producer with a fixed name, the consumer with an offset.
 func online(r *run) error {
 	group, topic := r.words["p"]+"Group", r.words["p"]+"One"
+	tagged := protocol.SubscriptionData{Topic: topic, SubString: "TagA", TagsSet: []string{"TagA"}, CodeSet: []int32{2598919}, SubVersion: 1, ExpressionType: "TAG"}
+	if err := r.beat(group, tagged, protocol.ProducerData{GroupName: r.words["p"] + "Producers"}); err != nil {
+		return err
+	}
+	return r.call(protocol.NewRequest(protocol.UpdateConsumerOffset, &protocol.UpdateConsumerOffsetHeader{ConsumerGroup: group, Topic: topic, QueueID: 1, CommitOffset: 1}))
+}
+
+// filtering is a consumer that filters by an expression.
+func filtering(r *run) error {
+	return r.beat(r.words["p"]+"Filtering", protocol.SubscriptionData{Topic: r.words["p"] + "One", SubString: "a > 4", SubVersion: 1, ExpressionType: "SQL92"})
+}
+
+// beat has a consumer of a group come, with producers.
+func (r *run) beat(group string, sub protocol.SubscriptionData, producers ...protocol.ProducerData) error {
 	body, err := fastjson.Marshal(protocol.Heartbeat{
 		ClientID:        "127.0.0.1@client",
-		ProducerDataSet: []protocol.ProducerData{{GroupName: r.words["p"] + "Producers"}},
+		ProducerDataSet: producers,
 		ConsumerDataSet: []protocol.ConsumerData{{
 			GroupName: group, ConsumeType: "CONSUME_PASSIVELY", MessageModel: "CLUSTERING", ConsumeFromWhere: "CONSUME_FROM_LAST_OFFSET",
-			SubscriptionDataSet: []protocol.SubscriptionData{{
-				Topic: topic, SubString: "TagA", TagsSet: []string{"TagA"}, CodeSet: []int32{2598919}, SubVersion: 1, ExpressionType: "TAG",
-			}},
+			SubscriptionDataSet: []protocol.SubscriptionData{sub},
 		}},
 	})
 	if err != nil {
@@ -136,10 +148,7 @@ func online(r *run) error {
 	}
 	heartbeat := protocol.NewRequest(protocol.HeartBeat, &protocol.Empty{})
 	heartbeat.Body = body
-	if err := r.call(heartbeat); err != nil {
-		return err
-	}
-	return r.call(protocol.NewRequest(protocol.UpdateConsumerOffset, &protocol.UpdateConsumerOffsetHeader{ConsumerGroup: group, Topic: topic, QueueID: 1, CommitOffset: 1}))
+	return r.call(heartbeat)
 }
 
 func (r *run) call(cmd *protocol.Command) error {

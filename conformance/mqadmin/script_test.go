@@ -183,6 +183,8 @@ var script = []step{
 	{line: "listAcl -b {broker}", needs: []int32{3010}},
 	{line: "copyAcl -f {broker} -t {broker} -s User:{p}User", needs: []int32{3009}},
 	{line: "getBrokerLiteInfo -b {broker}", needs: []int32{200074}},
+	{line: "queryCq -t {p}One -q 0 -i 0 -c 1 -b {broker} -g {p}Filtering", before: filtering, mask: `physicOffset=\d+`, needs: []int32{321}},
+	{line: "queryCq -t {p}One -q 0 -i 0 -c 1 -b {broker} -g {p}None", mask: `physicOffset=\d+`, needs: []int32{321}},
 	{line: "triggerLiteDispatch -b broker-a -p {p}One -g {p}Group", quiet: true, needs: []int32{200079}},
 
 	{line: "deleteTopic -c DefaultCluster -t {p}Two", tool: true},
