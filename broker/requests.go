@@ -18,7 +18,7 @@ type lanes struct {
 
 func newLanes(cfg *Config) lanes {
 	// The handlers of pulls, heartbeats and offsets leave the reader when they may have to wait for a disk. Those of offsets
-	// are on it because clients commit without waiting, and ask right afterwards.
+	// and locks are on it because clients commit and unlock without waiting, and ask right afterwards.
 	return lanes{
 		send:        remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), true), // waits for nothing; what may is detached or parked
 		sendBack:    remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
@@ -77,8 +77,8 @@ func (b *Broker) clientRequests(m *remoting.Mux, l lanes) {
 	remoting.Handle(m, protocol.CheckClientConfig, l.client, b.checkClientConfig)
 
 	// lock.go
-	remoting.Handle(m, protocol.LockBatchMQ, l.admin, b.lockBatch)
-	remoting.Handle(m, protocol.UnlockBatchMQ, l.admin, b.unlockBatch)
+	remoting.Handle(m, protocol.LockBatchMQ, l.consumer, b.lockBatch)
+	remoting.Handle(m, protocol.UnlockBatchMQ, l.consumer, b.unlockBatch)
 }
 
 // toolRequests are what mqadmin, dashboards and exporters send.
