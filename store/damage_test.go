@@ -46,11 +46,21 @@ func leave(t testing.TB, how string) *damaged {
 			require.NoError(t, s.dispatchAll())
 		}
 	}
+	d.leaveAs(t, s, how)
+	return d
+}
+
+// leaveAs is the end of the process, in one of the ways of endings.
+func (d *damaged) leaveAs(t testing.TB, s *Store, how string) {
 	switch how {
 	case "closed", "closed by Java":
 		require.NoError(t, s.Close())
 	case "power loss":
 		require.NoError(t, s.flushAll())
+		d.fs, d.boot = d.fs.CrashClone(rand.New(rand.NewSource(1))), " later"
+	case "power loss without a list":
+		require.NoError(t, s.flushAll())
+		require.NoError(t, s.forgetList())
 		d.fs, d.boot = d.fs.CrashClone(rand.New(rand.NewSource(1))), " later"
 	case "killed", "killed by Java":
 		d.fs = d.fs.Clone()
@@ -58,7 +68,6 @@ func leave(t testing.TB, how string) *damaged {
 	if strings.HasSuffix(how, "Java") {
 		d.scribble(t, "checkpoint", 32, "\x00\x00\x00\x00\x00\x00\x00\x09") // which ours never writes
 	}
-	return d
 }
 
 var endings = []string{"closed", "killed", "power loss", "closed by Java", "killed by Java"}
@@ -80,6 +89,7 @@ func (d *damaged) resize(t testing.TB, name string, size int64) {
 	f, err := d.fs.Open("/store/"+name, vfs.ReadWrite)
 	require.NoError(t, err)
 	require.NoError(t, f.Truncate(size))
+	require.NoError(t, f.Sync())
 }
 
 func (d *damaged) scribble(t testing.TB, name string, at int64, text string) {

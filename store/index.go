@@ -50,13 +50,14 @@ func newKeyIndex(fsys vfs.FS, dir string, cfg *Config, now func() time.Time) *ke
 	return &keyIndex{fs: fsys, dir: dir, g: indexGeometry{int64(cfg.MaxHashSlotNum), int64(cfg.MaxIndexNum)}, now: now}
 }
 
-// load opens the files. whole says that one cannot be right: then all have been
-// removed, and the whole log must be read to make the index again. An empty one
+// load opens the files. whole says that the whole log must be read to make the
+// index again, because one of them is missing or cannot be right, or again was
+// asked for; then none is open and those that are there are wrong. An empty one
 // was just being made.
-func (x *keyIndex) load(list *queueList, logMin int64, repaired repairs) (whole bool, err error) {
+func (x *keyIndex) load(list *queueList, again bool, logMin int64, repaired repairs) (wrong []string, whole bool, err error) {
 	infos, err := x.fs.List(x.dir)
 	if err != nil {
-		return false, err
+		return nil, false, err
 	}
 	var names []string
 	for i, info := range infos {
@@ -67,34 +68,31 @@ func (x *keyIndex) load(list *queueList, logMin int64, repaired repairs) (whole 
 		}
 		if info.Size == 0 && i == len(infos)-1 {
 			if err := x.fs.Remove(name); err != nil {
-				return false, err
+				return nil, false, err
 			}
 			continue
 		}
 		names = append(names, name)
 		if info.Size != x.g.size() {
 			repaired(name, fmt.Sprintf("the file has %d bytes, but maxHashSlotNum=%d and maxIndexNum=%d make %d; the index is made again", info.Size, x.g.slots, x.g.entries, x.g.size()))
-			whole = true
+			again = true
 		}
 	}
+	if again {
+		return names, true, nil
+	}
 	for _, name := range names {
-		if whole {
-			break
-		}
 		f, err := openIndexFile(x.fs, name, x.g)
 		if err != nil {
-			return false, err
+			return nil, false, err
 		}
 		x.files = append(x.files, f)
 	}
-	if name := x.lost(list, logMin); !whole && name != "" {
+	if name := x.lost(list, logMin); name != "" {
 		repaired(name, "the file is missing or has lost entries; the index is made again")
-		whole = true
+		return names, true, x.close()
 	}
-	if whole {
-		return true, x.clear(names)
-	}
-	return len(x.files) == 0 && list == nil, nil
+	return nil, len(x.files) == 0 && list == nil, nil
 }
 
 // lost names an index file that has less than the list says.
@@ -181,19 +179,14 @@ func (x *keyIndex) remove(i int) error {
 	return errors.Join(f.close(), x.fs.Remove(f.name), x.fs.SyncDir(x.dir))
 }
 
-// clear removes all files, those that are open and the others named.
-func (x *keyIndex) clear(names []string) error {
+// clear removes all files.
+func (x *keyIndex) clear() error {
 	for len(x.files) > 0 {
 		if err := x.remove(len(x.files) - 1); err != nil {
 			return err
 		}
 	}
-	for _, name := range names {
-		if err := x.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return x.fs.SyncDir(x.dir)
+	return nil
 }
 
 // last is the newest file's header, zero when there is none.

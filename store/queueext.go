@@ -66,32 +66,32 @@ type queueExt struct {
 	buf    []byte
 }
 
-// load finds the end: behind the last unit of the last file.
-func (x *queueExt) load(repair bool) error {
+// load finds the end: behind the last unit of the last file. It returns the files that cannot be right.
+func (x *queueExt) load(repair bool) (wrong []offsetFile, err error) {
 	found, err := findOffsetFiles(x.files.fs, []string{x.files.dir})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := x.files.adopt(found, "mappedFileSizeConsumeQueueExt", 1, extHeadBytes+extEndBytes, repair); err != nil {
-		return err
+	if wrong, err = x.files.adopt(found, "mappedFileSizeConsumeQueueExt", 1, extHeadBytes+extEndBytes, repair); err != nil {
+		return nil, err
 	}
 	list := *x.files.list.Load()
 	if len(list) == 0 {
-		return nil
+		return wrong, nil
 	}
 	last := list[len(list)-1].base
 	x.end = last
 	for x.end < last+x.files.size {
 		u, err := x.read(extAddress(x.end))
 		if errors.Is(err, errExtUnit) {
-			return nil
+			break
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		x.end += int64(u.Size())
 	}
-	return nil
+	return wrong, nil
 }
 
 // read returns the unit at an address.

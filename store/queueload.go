@@ -2,7 +2,7 @@
 
 // Opening the queues: by the queue list, or by looking into the directories.
 // What does not belong there stays as it is; files of queues that cannot be
-// right are removed, because the log says what was in them.
+// right are to be removed, because the log says what was in them.
 
 package store
 
@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -105,12 +106,11 @@ func (t *queueTable) addAll(queues []*queue) {
 }
 
 // load opens the queues that the directory has, and returns the newest unit of
-// all. whole says that some of their files were wrong and have been removed, so
-// that the whole log must be read.
-func (t *queueTable) load(durable bool, repaired repairs, working func(done int)) (newest unit, whole bool, err error) {
+// all, and the files that cannot be right, which no queue has.
+func (t *queueTable) load(durable bool, repaired repairs, working func(done int)) (newest unit, wrong []string, err error) {
 	dirs, err := t.list(repaired, working)
 	if err != nil {
-		return newest, false, err
+		return newest, nil, err
 	}
 	if size := usualFileSize(dirs, t.fileSize); size != t.fileSize {
 		repaired(t.dir, fmt.Sprintf("queue files have %d bytes, not mappedFileSizeConsumeQueue=%d; that is kept", size, t.fileSize))
@@ -119,22 +119,19 @@ func (t *queueTable) load(durable bool, repaired repairs, working func(done int)
 	for i := range dirs {
 		good, bad := t.judge(dirs[i])
 		dirs[i].files = good
-		for j := len(bad) - 1; j >= 0; j-- {
-			whole = true
-			repaired(bad[j].name(), "the file cannot be right and is removed; the log says what it had")
-			if err := t.fs.Remove(bad[j].name()); err != nil {
-				return newest, false, err
-			}
-		}
+		wrong = appendWrong(wrong, bad, repaired)
 	}
-	queues, last := make([]*queue, len(dirs)), make([]unit, len(dirs))
+	queues, last, exts := make([]*queue, len(dirs)), make([]unit, len(dirs)), make([][]offsetFile, len(dirs))
 	err = spread(len(dirs), func(i int) (err error) {
 		working(i)
-		queues[i], last[i], err = t.openQueue(&dirs[i], durable)
+		queues[i], last[i], exts[i], err = t.openQueue(&dirs[i], durable)
 		return err
 	})
 	if err != nil {
-		return newest, false, err
+		return newest, nil, err
+	}
+	for _, bad := range exts {
+		wrong = appendWrong(wrong, bad, repaired)
 	}
 	for _, u := range last {
 		if u.valid() && !u.isBlank() && u.phyOffset >= newest.phyOffset {
@@ -142,17 +139,28 @@ func (t *queueTable) load(durable bool, repaired repairs, working func(done int)
 		}
 	}
 	t.addAll(queues)
-	return newest, whole, nil
+	return newest, wrong, nil
 }
 
-// openQueue finds where a queue's files begin and end, and returns the last unit.
-func (t *queueTable) openQueue(d *queueDir, durable bool) (*queue, unit, error) {
+// appendWrong adds the names of a queue's files, the newest first.
+func appendWrong(wrong []string, files []offsetFile, repaired repairs) []string {
+	for _, f := range slices.Backward(files) {
+		repaired(f.name(), "the file cannot be right and is removed; the log says what it had")
+		wrong = append(wrong, f.name())
+	}
+	return wrong
+}
+
+// openQueue finds where a queue's files begin and end, and returns the last unit, and the files of its extension that
+// cannot be right.
+func (t *queueTable) openQueue(d *queueDir, durable bool) (*queue, unit, []offsetFile, error) {
 	q := t.newQueue(d.topic, d.id)
 	if len(d.files) > 0 {
 		q.files.take(d.files[0].offset, len(d.files), durable)
 	}
-	if err := t.openExt(q, durable); err != nil {
-		return nil, unit{}, err
+	wrong, err := t.openExt(q, durable)
+	if err != nil {
+		return nil, unit{}, nil, err
 	}
 	if h := d.head; h != nil && len(d.files) == 1 {
 		q.place(d.files[0].offset/unitBytes + int64(h.units))
@@ -161,18 +169,18 @@ func (t *queueTable) openQueue(d *queueDir, durable bool) (*queue, unit, error) 
 		if q.files.ext == nil {
 			q.newest = h.newest
 		}
-		return q, h.last, nil
+		return q, h.last, wrong, nil
 	}
 	first, end, last, err := q.files.bounds()
 	if err != nil {
-		return nil, unit{}, err
+		return nil, unit{}, nil, err
 	}
 	q.place(end)
 	q.min.Store(first)
 	if u, ok := q.unit(first); ok && u.valid() && !u.isBlank() {
 		q.based = u.phyOffset
 	}
-	return q, last, nil
+	return q, last, wrong, nil
 }
 
 // judge parts a queue's files: those from the first one on that has the wrong
@@ -197,13 +205,13 @@ func (t *queueTable) newQueue(topic string, id int32) *queue {
 }
 
 // openExt opens a queue's extension, if it is to have one or has one.
-func (t *queueTable) openExt(q *queue, durable bool) error {
+func (t *queueTable) openExt(q *queue, durable bool) (wrong []offsetFile, err error) {
 	if !t.extThere {
-		return nil
+		return nil, nil
 	}
 	x := t.newExt(q.topic, strconv.Itoa(int(q.id)), t.extEnabled)
 	if there, err := vfs.Exists(t.fs, x.files.dir); err != nil || !there && !t.extEnabled {
-		return err
+		return nil, err
 	}
 	q.files.ext = x
 	return x.load(!durable)

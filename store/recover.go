@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -45,6 +46,7 @@ type recovery struct {
 	saved      []byte         // the mark's file
 	java       javaCheckpoint // what Java's checkpoint had
 	distrusted bool           // checkpoint and mark say that queues and index are not to be believed
+	wrong      []string       // files of queues and index that cannot be right
 
 	from    int64 // where the scan began
 	whole   bool  // it began at the first file
@@ -91,7 +93,7 @@ func (s *Store) load() error {
 		return err
 	}
 	if err := r.run(); err != nil {
-		if r.refused && !aborted && (r.trusted || !r.distrusted) {
+		if r.refused && !aborted && (r.list != nil || !r.distrusted) {
 			err = errors.Join(err, r.undo(abort))
 		}
 		return err
@@ -209,12 +211,11 @@ func (r *recovery) openQueues() (err error) {
 	if r.ending == killed { // what the list does not say, only the log says
 		r.ending = crashed
 	}
-	var wrong bool
-	r.newest, wrong, err = q.load(r.ending == closed, r.repaired, func(done int) { r.tell("reading the directories of the queues", int64(done), 0) })
+	r.newest, r.wrong, err = q.load(r.ending == closed, r.repaired, func(done int) { r.tell("reading the directories of the queues", int64(done), 0) })
 	if err != nil {
 		return err
 	}
-	r.whole = r.whole || wrong
+	r.whole = r.whole || len(r.wrong) > 0
 	if r.list != nil && !r.whole {
 		if dir, lost := q.compare(r.list); lost {
 			r.repaired(dir, "the queue has lost units; it is made again from the commit log")
@@ -230,15 +231,13 @@ func (r *recovery) openIndex() error {
 		return nil
 	}
 	s.index = newKeyIndex(s.deps.FS, s.indexDir(), s.config(), s.deps.Clock.Now)
-	wrong, err := s.index.load(r.list, s.log.minOffset(), r.repaired)
-	if err == nil && r.lost && !wrong {
-		err = s.index.clear(nil)
-	}
-	r.whole = r.whole || wrong
+	wrong, whole, err := s.index.load(r.list, r.lost, s.log.minOffset(), r.repaired)
+	r.wrong = append(r.wrong, wrong...)
+	r.whole = r.whole || whole
 	return err
 }
 
-// begin says, durably, that the store is open.
+// begin says, durably, that the store is open, and what is not to be believed; then what cannot be right is removed.
 func (r *recovery) begin(abort string) error {
 	s := r.s
 	r.queued = r.newest.phyOffset + int64(r.newest.size)
@@ -263,7 +262,27 @@ func (r *recovery) begin(abort string) error {
 	if err := vfs.WriteFile(s.deps.FS, abort, strconv.AppendInt(nil, int64(s.deps.Host.PID), 10)); err != nil {
 		return err
 	}
-	return s.deps.FS.SyncDir(s.root)
+	if err := s.deps.FS.SyncDir(s.root); err != nil {
+		return err
+	}
+	return r.removeWrong()
+}
+
+// removeWrong removes files that cannot be right, durably: they may not come back behind what is written in their place.
+func (r *recovery) removeWrong() error {
+	dirs := map[string]bool{}
+	for _, name := range r.wrong {
+		if err := r.s.deps.FS.Remove(name); err != nil {
+			return err
+		}
+		dirs[path.Dir(name)] = true
+	}
+	for _, dir := range slices.Sorted(maps.Keys(dirs)) {
+		if err := r.s.deps.FS.SyncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // distrust has the next start read the whole log, too, of whatever kind the
@@ -342,7 +361,7 @@ func (r *recovery) empty() error {
 		}
 	}
 	if s.index != nil {
-		return s.index.clear(nil)
+		return s.index.clear()
 	}
 	return nil
 }
