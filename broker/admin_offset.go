@@ -75,11 +75,11 @@ func javaTime(ms int64) string {
 func (b *Broker) correctionOffset(_ context.Context, c *remoting.Call, h *protocol.CorrectionOffsetHeader) (*protocol.Empty, error) {
 	least := map[int32]int64{}
 	skipped := strings.Split(h.FilterGroups, ",")
-	for _, group := range b.offsets.GroupsOf(h.Topic) {
-		if slices.Contains(skipped, group) {
+	for _, name := range b.offsets.GroupsOf(h.Topic) {
+		if slices.Contains(skipped, strings.TrimSuffix(name, broadcastSuffix)) {
 			continue
 		}
-		for queueID, offset := range b.offsets.QueryAll(group, h.Topic) {
+		for queueID, offset := range b.offsets.QueryAll(name, h.Topic) {
 			first, _, _ := b.store.QueueRange(h.Topic, queueID)
 			if offset < first {
 				continue

@@ -239,12 +239,16 @@ func (o *Offsets) TakeReset(group, topic string, queueID int32) (int64, bool) {
 	return offset, ok
 }
 
-// TopicsOf returns the topics for which a group has offsets, sorted.
+// TopicsOf returns the topics for which a group has offsets, sorted. A name with an '@' is no group's, but that under which
+// its broadcasting clients' offsets are stored.
 func (o *Offsets) TopicsOf(group string) []string {
+	if strings.Contains(group, "@") {
+		return nil
+	}
 	return o.collect(func(key offsetKey) (string, bool) { return key.topic, key.group == group })
 }
 
-// GroupsOf returns the groups that have offsets for a topic, sorted.
+// GroupsOf returns the names under which there are offsets for a topic, sorted: groups, and their broadcasting clients.
 func (o *Offsets) GroupsOf(topic string) []string {
 	return o.collect(func(key offsetKey) (string, bool) { return key.group, key.topic == topic })
 }

@@ -38,3 +38,24 @@ func TestBroadcasterMoves(t *testing.T) {
 		pull("and on", "3", "")
 	})
 }
+
+// What broadcasting clients have reached is stored under a name that is no group's: no list of groups or topics has it. It
+// counts where the least of all offsets is asked for, unless its group is left out.
+func TestBroadcastOffsetsAreNoGroups(t *testing.T) {
+	each(t, func(t *testing.T, p *pair) {
+		n := newNames()
+		p = p.with(t)
+		threeMessages(p, n)
+		p.must(toBroker, protocol.HeartBeat, n, strings.Replace(heartbeat, "CLUSTERING", "BROADCASTING", 1))
+		p.must(toBroker, protocol.PullMessage, n, "", "consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", "2", "maxMsgNums", "32",
+			"sysFlag", "4", "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG")
+		reached := func(a *Answer) bool { return a.Code == protocol.Success }
+		p.until("what the client has reached is stored", toBroker, protocol.QueryConsumerOffset, n, reached,
+			"consumerGroup", "{group}@broadcast", "topic", "{topic}", "queueId", "0", "setZeroIfNotFound", "false")
+		p.sameAnswer(n, "its topics", protocol.QueryTopicsByConsumer, "group", "{group}@broadcast")
+		p.sameAnswer(n, "its topic's groups", protocol.QueryTopicConsumeByWho, "topic", "{topic}")
+		p.sameAnswer(n, "its progress", protocol.GetConsumeStats, "consumerGroup", "{group}@broadcast")
+		p.sameAnswer(n, "the least of all offsets", protocol.QueryCorrectionOffset, "topic", "{topic}", "compareGroup", "{own}none")
+		p.sameAnswer(n, "the least of others", protocol.QueryCorrectionOffset, "topic", "{topic}", "compareGroup", "{own}none", "filterGroups", "{group}")
+	})
+}
