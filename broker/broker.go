@@ -18,6 +18,7 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/jonboulle/clockwork"
@@ -241,5 +242,8 @@ func (b *Broker) serveAddr() string {
 }
 
 func listenError(key string, addr string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s: the address %s is already in use: is another broker running?", key, addr)
+	}
 	return fmt.Errorf("%s: cannot listen on %s: %w", key, addr, err)
 }

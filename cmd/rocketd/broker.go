@@ -20,9 +20,10 @@ func brokerCommand() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "broker", Short: "Run a Broker", Args: cobra.ArbitraryArgs}
 	o.bindBroker(cmd, "mqbroker")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) (err error) {
 		tellIgnored(args)
 		p := startProcess("broker", brokerGarbage)
+		defer p.end(&err)
 		cfg, printed, err := o.brokerConfig(p)
 		if err != nil || printed {
 			return err

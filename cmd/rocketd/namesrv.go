@@ -19,9 +19,10 @@ func namesrvCommand() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "namesrv", Short: "Run a NameServer", Args: cobra.ArbitraryArgs}
 	o.bind(cmd, "mqnamesrv", "Name server config properties file", "Print all config items")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) (err error) {
 		tellIgnored(args)
 		p := startProcess("namesrv", 100)
+		defer p.end(&err)
 		cfg := namesrv.DefaultConfig()
 		if err := o.load(&cfg, p.log); err != nil {
 			return err

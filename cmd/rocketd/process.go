@@ -51,15 +51,20 @@ func (p *process) run(serve func(ctx context.Context) error) error {
 	context.AfterFunc(ctx, stop)
 
 	err := serve(ctx)
-	if err != nil {
-		p.log.Error().Err(err).Msg("ended by a failure")
-	} else {
+	if err == nil {
 		p.log.Info().Msg("ended as told")
 	}
-	if closeErr := p.files.Close(); err == nil {
-		err = closeErr
-	}
 	return err
+}
+
+// end closes the log, in which a start that is refused leaves its reason too: who reads the log does not see the terminal.
+func (p *process) end(err *error) {
+	if *err != nil {
+		p.log.Error().Err(*err).Msg("ended by a failure")
+	}
+	if closeErr := p.files.Close(); *err == nil {
+		*err = closeErr
+	}
 }
 
 // booted tells the operator, who looks at the terminal or into the log, that the ports answer.

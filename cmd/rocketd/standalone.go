@@ -24,9 +24,10 @@ func standaloneCommand() *cobra.Command {
 	o := options{}
 	cmd := &cobra.Command{Use: "standalone", Short: "Run a NameServer and a Broker in one process", Args: cobra.ArbitraryArgs}
 	o.bindBroker(cmd, "standalone")
-	cmd.RunE = func(_ *cobra.Command, args []string) error {
+	cmd.RunE = func(_ *cobra.Command, args []string) (err error) {
 		tellIgnored(args)
 		p := startProcess("broker", brokerGarbage)
+		defer p.end(&err)
 		cfg, printed, err := o.brokerConfig(p)
 		if err != nil || printed {
 			return err

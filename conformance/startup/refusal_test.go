@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -69,7 +70,7 @@ func (o *operator) start(script string, args ...string) *target.Process {
 	return p
 }
 
-// refused runs a server that must not start, and demands that it says this and nothing else.
+// refused runs a server that must not start, and demands that it says this and nothing else, and writes it into its log.
 func (o *operator) refused(want, script string, args ...string) {
 	o.t.Helper()
 	cmd := o.Command(script, args...)
@@ -85,6 +86,13 @@ func (o *operator) refused(want, script string, args ...string) {
 	}
 	require.Equal(o.t, want+"\n", strings.Join(said, ""))
 	require.Equal(o.t, 1, cmd.ProcessState.ExitCode())
+	name := "broker.log"
+	if script == "mqnamesrv" {
+		name = "namesrv.log"
+	}
+	log, err := os.ReadFile(o.path("logs/rocketmqlogs/" + name))
+	require.NoError(o.t, err)
+	require.Contains(o.t, string(log), "ERROR main - ended by a failure error="+strconv.Quote(want)+"\n")
 }
 
 func TestPortInUse(t *testing.T) {
@@ -95,9 +103,9 @@ func TestPortInUse(t *testing.T) {
 
 	o.start("mqbroker", "-n", "localhost:9876")
 	second := o.write("second.conf", "storePathRootDir="+o.path("second"))
-	o.refused("broker: listenPort: cannot listen on 0.0.0.0:10911: listen tcp 0.0.0.0:10911: bind: address already in use", "mqbroker", "-c", second)
+	o.refused("broker: listenPort: the address 0.0.0.0:10911 is already in use: is another broker running?", "mqbroker", "-c", second)
 	third := o.write("third.conf", "listenPort=10913", "storePathRootDir="+o.path("third"))
-	o.refused("broker: listenPort-2 (the VIP channel): cannot listen on 0.0.0.0:10911: listen tcp 0.0.0.0:10911: bind: address already in use", "mqbroker", "-c", third)
+	o.refused("broker: listenPort-2 (the VIP channel): the address 0.0.0.0:10911 is already in use: is another broker running?", "mqbroker", "-c", third)
 }
 
 func TestStoreOfAnotherProcess(t *testing.T) {
