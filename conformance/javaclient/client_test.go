@@ -31,11 +31,14 @@ type object struct {
 // ref stands for an object where a method wants one.
 func (o *object) ref() fields { return fields{"ref": o.name} }
 
-// newObject makes an object of a class and sets its properties.
-func (j *client) newObject(class string, properties fields) *object {
+// newObject makes an object of a class by the constructor with these arguments, and sets its properties.
+func (j *client) newObject(class string, properties fields, args ...any) *object {
 	j.t.Helper()
+	if args == nil {
+		args = []any{}
+	}
 	o := &object{client: j, name: j.unique("object")}
-	require.NoError(j.t, j.do(fields{"do": "new", "class": class, "as": o.name, "set": properties}, nil))
+	require.NoError(j.t, j.do(fields{"do": "new", "class": class, "args": args, "as": o.name, "set": properties}, nil))
 	return o
 }
 
@@ -100,7 +103,7 @@ const (
 )
 
 // newClient makes a client object that looks around often, and is a client of its own to the servers.
-func (j *client) newClient(class string, properties fields) *object {
+func (j *client) newClient(class string, properties fields, args ...any) *object {
 	j.t.Helper()
 	all := fields{
 		"namesrvAddr": j.c.Names.Addr, "instanceName": j.unique("instance"), "pollNameServerInterval": 500,
@@ -110,7 +113,7 @@ func (j *client) newClient(class string, properties fields) *object {
 	for name, value := range properties {
 		all[name] = value
 	}
-	return j.newObject(class, all)
+	return j.newObject(class, all, args...)
 }
 
 // message is what a test sends.
@@ -177,14 +180,14 @@ type received struct {
 	BornTimestamp, StoreTimestamp  int64
 }
 
-// startProducer starts a producer of its own group.
-func (j *client) startProducer(properties fields) *object {
+// startProducer starts a producer of its own group, made by the constructor with these arguments.
+func (j *client) startProducer(properties fields, args ...any) *object {
 	j.t.Helper()
 	all := fields{"producerGroup": j.unique("producers"), "sendMsgTimeout": 30_000, "retryTimesWhenSendFailed": 0}
 	for name, value := range properties {
 		all[name] = value
 	}
-	return j.newClient(producerClass, all).start()
+	return j.newClient(producerClass, all, args...).start()
 }
 
 // send sends messages in one of the modes of Sender.java.
@@ -283,11 +286,13 @@ type consumer struct {
 	*inbox
 }
 
-// options of a push consumer: a subscription, what its listener does (see Listener.java), and properties.
+// options of a push consumer: a subscription, what its listener does (see Listener.java), its constructor's arguments, and
+// properties.
 type options struct {
 	expression string // tags; empty: all
 	sql        string // an SQL92 expression in place of tags
 	listener   fields
+	args       []any
 	set        fields
 }
 
@@ -318,7 +323,7 @@ func (j *client) newConsumer(group, topic string, o options) *consumer {
 	for name, value := range o.set {
 		all[name] = value
 	}
-	c := &consumer{j.newClient(pushClass, all), newInbox()}
+	c := &consumer{j.newClient(pushClass, all, o.args...), newInbox()}
 	j.mu.Lock()
 	j.inboxes[c.name] = c.inbox
 	j.mu.Unlock()

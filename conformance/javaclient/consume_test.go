@@ -4,9 +4,7 @@ package javaclient
 
 import (
 	"fmt"
-	"math"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -413,38 +411,5 @@ func subscribeLater(t *testing.T, j *client, set fields) {
 		admin.call(&connection, "examineConsumerConnectionInfo", group)
 		_, known := connection.SubscriptionTable[first]
 		return !known && connection.SubscriptionTable[second].SubString == "TagB"
-	})
-}
-
-// The trace of a message tells its sending and its consumption; the releases from 5.x on switch it on by a property.
-func TestMessageTrace(t *testing.T) {
-	each(t, releases[1:], func(t *testing.T, j *client) {
-		topic, trace := j.newTopic(1), j.newTopic(1)
-		set := fields{"enableTrace": true, "traceTopic": trace}
-		p, got := j.startProducer(set), j.startConsumer(j.unique("group"), topic, options{set: set})
-		for _, traced := range []*object{p, got.object} {
-			// The client forgets a trace that it cannot send within five seconds.
-			tracer := traced.keep("getTraceDispatcher").keep("getTraceProducer")
-			tracer.learn(trace)
-			eventually(t, "the tracer's connection", func() bool { return tracer.try(nil, "maxOffset", queue{trace, "broker-a", 0}) == nil })
-		}
-		sent := p.send("sync", newMessages(topic, 0, 1))[0]
-		eventually(t, "the message", func() bool { return got.different() == 1 })
-		admin := j.startAdmin()
-		eventually(t, "its story where the tools look for it", func() bool {
-			var found queryResult
-			err := admin.try(&found, "queryMessage", trace, sent.MsgID, 64, 0, int64(math.MaxInt64))
-			return err == nil && len(found.MessageList) > 0
-		})
-		eventually(t, "its story", func() bool {
-			var told strings.Builder
-			for _, r := range j.stored(trace, 1) {
-				keys, _ := r.Property("KEYS")
-				require.Contains(t, keys, sent.MsgID)
-				told.Write(r.Body)
-			}
-			story := told.String()
-			return strings.Contains(story, "Pub\x01") && strings.Contains(story, "SubBefore\x01") && strings.Contains(story, "SubAfter\x01")
-		})
 	})
 }

@@ -270,29 +270,6 @@ func TestCreateTopic(t *testing.T) {
 	})
 }
 
-// A client with a namespace has topics and groups of its own: their names carry it on the wire, and nowhere else.
-func TestNamespace(t *testing.T) {
-	each(t, releases, func(t *testing.T, j *client) {
-		const count, space = 20, "space"
-		topic, group := j.unique("topic"), j.unique("group")
-		require.NoError(t, j.c.CreateTopic(space+"%"+topic, 2))
-		p := j.startProducer(fields{"namespace": space})
-		p.learn(space + "%" + topic)
-		got := j.startConsumer(group, topic, options{listener: fields{"refuse": 1}, set: fields{"namespace": space}})
-		messages := newMessages(topic, 0, count)
-		byID := map[string]int{}
-		for i, r := range p.send("sync", messages) {
-			byID[r.MsgID] = i
-		}
-		eventually(t, "every message twice", func() bool { return len(got.all()) == 2*count })
-		for _, m := range got.all() {
-			requireSame(t, messages[byID[m.MsgID]], m)
-		}
-		j.mustHoldOnce(space+"%"+topic, count)
-		j.mustHoldOnce("%RETRY%"+space+"%"+group, count)
-	})
-}
-
 // The levels of the test's Broker are all one second; a message is never early.
 func TestSendDelayed(t *testing.T) {
 	each(t, forms, func(t *testing.T, j *client) {

@@ -23,7 +23,7 @@ import org.apache.rocketmq.client.producer.MQProducer;
  * events leave as such lines on standard output. Commands run side by side, and the end of the input ends the program.
  *
  * <pre>
- * {"id":1,"do":"new","class":C,"as":NAME,"set":{PROPERTY:VALUE}}   makes an object and sets its properties
+ * {"id":1,"do":"new","class":C,"args":[...],"as":NAME,"set":{PROPERTY:VALUE}}  makes an object and sets its properties
  * {"id":2,"do":"call","on":NAME,"method":M,"args":[...],"as":NAME} calls a method; "as" keeps the result under a name
  * {"id":2,"do":"call","class":C,"method":M,"args":[...],"as":NAME} calls a static method
  * {"id":3,"do":"send","on":NAME,"mode":MODE,"messages":[...]}      sends: see Sender
@@ -65,7 +65,7 @@ public final class Main {
         Object on = command.containsKey("on") ? objects.get(command.getString("on")) : null;
         switch (command.getString("do")) {
             case "new":
-                return keep(command, Reflect.make(command.getString("class"), command.getJSONObject("set")), null);
+                return keep(command, Reflect.make(command.getString("class"), command.getJSONArray("args"), command.getJSONObject("set")), null);
             case "call":
                 Class<?> owner = on != null ? on.getClass() : Class.forName(command.getString("class"));
                 Object result = Reflect.call(owner, on, command.getString("method"), command.getJSONArray("args"));
