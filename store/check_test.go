@@ -26,7 +26,7 @@ func findings(t *testing.T, fsys vfs.FS, cfg Config) (lines []string, damaged in
 // Each kind of damage is found and named with file and offset, and repair mends
 // it so that nothing of the log is lost.
 func TestCheckFindsAndRepairMends(t *testing.T) {
-	const table = `{"dataVersion":{},"topicConfigTable":{}}`
+	const table = `{"dataVersion":{},"topicConfigTable":{"T":{},"Other":{}}}`
 	for name, one := range map[string]struct {
 		harm   func(fsys *vfs.Mem)
 		want   string

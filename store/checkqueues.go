@@ -26,6 +26,7 @@ type checkedQueue struct {
 	files   *queueFiles // nil: it has none
 	first   int64       // queue offset of its first record in the log
 	next    int64       // and after its last
+	end     int64       // and after the last unit of its files
 	pending []Finding   // held back: when the queue begins again they are about a deleted one
 }
 
@@ -159,6 +160,7 @@ func (c *checker) checkBeyond(q *checkedQueue) error {
 	if err != nil {
 		return err
 	}
+	q.end = max(q.next, end)
 	from, to := q.next, q.first
 	if q.next < 0 {
 		from, to = first, first // all of it has to point before the log

@@ -21,13 +21,26 @@ import (
 	"rocketd/store/vfs"
 )
 
-// tableFiles are the JSON files under config that Java 5.5.0 and this server
-// write, with the member that each must have; empty: any object.
-var tableFiles = map[string]string{
-	"topics.json": "topicConfigTable", "subscriptionGroup.json": "subscriptionGroupTable", "consumerOffset.json": "offsetTable",
-	"lmqConsumerOffset.json": "offsetTable", "delayOffset.json": "offsetTable", "consumerFilter.json": "filterDataByTopic",
-	"consumerOrderInfo.json": "table", "topicQueueMapping.json": "topicQueueMappingInfoMap", "messageRequestMode.json": "messageRequestModeMap",
-	"timermetrics": "", "transactionMetrics": "",
+// tableFile is the member of a file that has the table, none: any object, and an empty table to read it into.
+type tableFile struct {
+	member string
+	empty  func() any
+}
+
+func anyTable() any { return new(map[string]fastjson.Raw) }
+
+// tableFiles are the JSON files under config that Java 5.5.0 and this server write.
+var tableFiles = map[string]tableFile{
+	"topics.json":             {"topicConfigTable", func() any { return new(topicTable) }},
+	"subscriptionGroup.json":  {"subscriptionGroupTable", anyTable},
+	"consumerOffset.json":     {"offsetTable", func() any { return new(offsetTable) }},
+	"lmqConsumerOffset.json":  {"offsetTable", anyTable},
+	"delayOffset.json":        {"offsetTable", func() any { return new(delayTable) }},
+	"consumerFilter.json":     {"filterDataByTopic", anyTable},
+	"consumerOrderInfo.json":  {"table", anyTable},
+	"topicQueueMapping.json":  {"topicQueueMappingInfoMap", anyTable},
+	"messageRequestMode.json": {"messageRequestModeMap", anyTable},
+	"timermetrics":            {}, "transactionMetrics": {},
 }
 
 func (c *checker) checkCheckpoint() error {
@@ -83,8 +96,9 @@ func (c *checker) checkTables() error {
 	return nil
 }
 
-func (c *checker) checkTable(name, member string) {
-	err, berr := readTable(c.fs, name, member), readTable(c.fs, name+".bak", member)
+func (c *checker) checkTable(name string, shape tableFile) {
+	table, err := readTable(c.fs, name, shape)
+	backup, berr := readTable(c.fs, name+".bak", shape)
 	missing, noBackup := errors.Is(err, fs.ErrNotExist), errors.Is(berr, fs.ErrNotExist)
 	switch {
 	case missing && noBackup, err == nil && (berr == nil || noBackup):
@@ -97,32 +111,38 @@ func (c *checker) checkTable(name, member string) {
 	default:
 		c.damage(name, -1, "%v; its backup cannot be read either: %v", err, berr)
 	}
+	switch {
+	case err == nil:
+		c.checkContents(name, table)
+	case berr == nil:
+		c.checkContents(name+".bak", backup)
+	}
 }
 
-// readTable says whether a table's file is what it should be.
-func readTable(fsys vfs.FS, name, member string) error {
+// readTable reads a table's file; nil is one whose member is missing.
+func readTable(fsys vfs.FS, name string, shape tableFile) (table any, err error) {
 	text, err := vfs.ReadFile(fsys, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(text) == 0 {
-		return errors.New("the file is empty")
+		return nil, errors.New("the file is empty")
 	}
 	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("{")) {
-		return errors.New("no JSON object")
+		return nil, errors.New("no JSON object")
 	}
 	var members map[string]fastjson.Raw
 	if err := fastjson.Unmarshal(text, &members); err != nil {
-		return fmt.Errorf("no JSON object: %w", err)
+		return nil, fmt.Errorf("no JSON object: %w", err)
 	}
-	if member == "" || members[member] == nil {
-		return nil
+	if shape.member == "" || members[shape.member] == nil {
+		return nil, nil
 	}
-	var table map[string]fastjson.Raw
-	if err := fastjson.Unmarshal(members[member], &table); err != nil {
-		return fmt.Errorf("%s: %w", member, err)
+	table = shape.empty()
+	if err := fastjson.Unmarshal(members[shape.member], table); err != nil {
+		return nil, fmt.Errorf("%s: %w", shape.member, err)
 	}
-	return nil
+	return table, nil
 }
 
 // checkExts looks at the extension units that queue units point to.

@@ -266,9 +266,10 @@ func (r *repair) asideOddOf(dir string, size, unit, least int64) error {
 
 // mendTables puts backups in the place of tables that cannot be read, and sets damaged backups of good ones aside.
 func (r *repair) mendTables() error {
-	for base, member := range tableFiles {
+	for base, shape := range tableFiles {
 		name := path.Join(r.root, "config", base)
-		err, berr := readTable(r.fs, name, member), readTable(r.fs, name+".bak", member)
+		_, err := readTable(r.fs, name, shape)
+		_, berr := readTable(r.fs, name+".bak", shape)
 		switch {
 		case err == nil && (berr == nil || errors.Is(berr, fs.ErrNotExist)):
 		case err == nil:
