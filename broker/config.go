@@ -42,9 +42,7 @@ type Config struct {
 	BrokerPermission               int32  `conf:"brokerPermission,hot"`
 	RegisterNameServerPeriod       int32  `conf:"registerNameServerPeriod,hot"`
 	RegisterBrokerTimeoutMills     int32  `conf:"registerBrokerTimeoutMills,hot"`
-	ForceRegister                  bool   `conf:"forceRegister,static"`
 	CompressedRegister             bool   `conf:"compressedRegister,static"`
-	BrokerNotActiveTimeoutMillis   int64  `conf:"brokerNotActiveTimeoutMillis,static"`
 	RegionID                       string `conf:"regionId,static"`
 	TraceOn                        bool   `conf:"traceOn,hot"`
 	StartAcceptSendRequestTimeMs   int64  `conf:"startAcceptSendRequestTimeStamp,hot"`
@@ -61,50 +59,38 @@ type Config struct {
 	ClearRetryTopicWhenDeleteTopic bool   `conf:"clearRetryTopicWhenDeleteTopic,hot"`
 	ReviveQueueNum                 int32  `conf:"reviveQueueNum,static"`
 
-	SendThreadPoolQueueCapacity            int32  `conf:"sendThreadPoolQueueCapacity,static"`
-	PutThreadPoolQueueCapacity             int32  `conf:"putThreadPoolQueueCapacity,static"`
-	PullThreadPoolQueueCapacity            int32  `conf:"pullThreadPoolQueueCapacity,static"`
-	LitePullThreadPoolQueueCapacity        int32  `conf:"litePullThreadPoolQueueCapacity,static"`
-	AckThreadPoolQueueCapacity             int32  `conf:"ackThreadPoolQueueCapacity,static"`
-	ReplyThreadPoolQueueCapacity           int32  `conf:"replyThreadPoolQueueCapacity,static"`
-	QueryThreadPoolQueueCapacity           int32  `conf:"queryThreadPoolQueueCapacity,static"`
-	ClientManagerThreadPoolQueueCapacity   int32  `conf:"clientManagerThreadPoolQueueCapacity,static"`
-	ConsumerManagerThreadPoolQueueCapacity int32  `conf:"consumerManagerThreadPoolQueueCapacity,static"`
-	HeartbeatThreadPoolQueueCapacity       int32  `conf:"heartbeatThreadPoolQueueCapacity,static"`
-	EndTransactionPoolQueueCapacity        int32  `conf:"endTransactionPoolQueueCapacity,static"`
-	AdminBrokerThreadPoolQueueCapacity     int32  `conf:"adminBrokerThreadPoolQueueCapacity,static"`
-	LoadBalanceThreadPoolQueueCapacity     int32  `conf:"loadBalanceThreadPoolQueueCapacity,static"`
-	ChannelExpiredTimeout                  int64  `conf:"channelExpiredTimeout,static"`
-	SubscriptionExpiredTimeout             int64  `conf:"subscriptionExpiredTimeout,static"`
-	FlushConsumerOffsetInterval            int32  `conf:"flushConsumerOffsetInterval,static"`
-	FlushConsumerOffsetHistoryInterval     int32  `conf:"flushConsumerOffsetHistoryInterval,static"`
-	ConsumerOffsetUpdateVersionStep        int64  `conf:"consumerOffsetUpdateVersionStep,static"`
-	DelayOffsetUpdateVersionStep           int64  `conf:"delayOffsetUpdateVersionStep,static"`
-	LongPollingEnable                      bool   `conf:"longPollingEnable,hot"`
-	ShortPollingTimeMills                  int64  `conf:"shortPollingTimeMills,hot"`
-	NotifyConsumerIDsChangedEnable         bool   `conf:"notifyConsumerIdsChangedEnable,hot"`
-	RealTimeNotifyConsumerChange           bool   `conf:"realTimeNotifyConsumerChange,hot"`
-	SlaveReadEnable                        bool   `conf:"slaveReadEnable,static"`
-	EnablePropertyFilter                   bool   `conf:"enablePropertyFilter,static"`
-	FilterSupportRetry                     bool   `conf:"filterSupportRetry,static"`
-	EnableCalcFilterBitMap                 bool   `conf:"enableCalcFilterBitMap,hot"`
-	ExpectConsumerNumUseFilter             int32  `conf:"expectConsumerNumUseFilter,static"`
-	MaxErrorRateOfBloomFilter              int32  `conf:"maxErrorRateOfBloomFilter,static"`
-	LitePullMessageEnable                  bool   `conf:"litePullMessageEnable,hot"`
-	RejectPullConsumerEnable               bool   `conf:"rejectPullConsumerEnable,hot"`
-	UseServerSideResetOffset               bool   `conf:"useServerSideResetOffset,static"`
-	EnableBroadcastOffsetStore             bool   `conf:"enableBroadcastOffsetStore,hot"`
-	BroadcastOffsetExpireSecond            int64  `conf:"broadcastOffsetExpireSecond,hot"`
-	BroadcastOffsetExpireMaxSecond         int64  `conf:"broadcastOffsetExpireMaxSecond,hot"`
-	LockInStrictMode                       bool   `conf:"lockInStrictMode,hot"`
-	DefaultMessageRequestMode              string `conf:"defaultMessageRequestMode,static"`
-	DefaultPopShareQueueNum                int32  `conf:"defaultPopShareQueueNum,static"`
-	RejectTransactionMessage               bool   `conf:"rejectTransactionMessage,hot"`
-	StoreReplyMessageEnable                bool   `conf:"storeReplyMessageEnable,static"`
-	ServerLoadBalancerEnable               bool   `conf:"serverLoadBalancerEnable,static"`
-	AuthenticationEnabled                  bool   `conf:"authenticationEnabled,static"`
-	AuthorizationEnabled                   bool   `conf:"authorizationEnabled,static"`
-	ACLEnable                              bool   `conf:"aclEnable,static"`
+	SendThreadPoolQueueCapacity            int32 `conf:"sendThreadPoolQueueCapacity,static"`
+	PullThreadPoolQueueCapacity            int32 `conf:"pullThreadPoolQueueCapacity,static"`
+	LitePullThreadPoolQueueCapacity        int32 `conf:"litePullThreadPoolQueueCapacity,static"`
+	AckThreadPoolQueueCapacity             int32 `conf:"ackThreadPoolQueueCapacity,static"`
+	ReplyThreadPoolQueueCapacity           int32 `conf:"replyThreadPoolQueueCapacity,static"`
+	QueryThreadPoolQueueCapacity           int32 `conf:"queryThreadPoolQueueCapacity,static"`
+	ClientManagerThreadPoolQueueCapacity   int32 `conf:"clientManagerThreadPoolQueueCapacity,static"`
+	ConsumerManagerThreadPoolQueueCapacity int32 `conf:"consumerManagerThreadPoolQueueCapacity,static"`
+	HeartbeatThreadPoolQueueCapacity       int32 `conf:"heartbeatThreadPoolQueueCapacity,static"`
+	EndTransactionPoolQueueCapacity        int32 `conf:"endTransactionPoolQueueCapacity,static"`
+	AdminBrokerThreadPoolQueueCapacity     int32 `conf:"adminBrokerThreadPoolQueueCapacity,static"`
+	LoadBalanceThreadPoolQueueCapacity     int32 `conf:"loadBalanceThreadPoolQueueCapacity,static"`
+	ChannelExpiredTimeout                  int64 `conf:"channelExpiredTimeout,static"`
+	FlushConsumerOffsetInterval            int32 `conf:"flushConsumerOffsetInterval,static"`
+	LongPollingEnable                      bool  `conf:"longPollingEnable,hot"`
+	ShortPollingTimeMills                  int64 `conf:"shortPollingTimeMills,hot"`
+	NotifyConsumerIDsChangedEnable         bool  `conf:"notifyConsumerIdsChangedEnable,hot"`
+	EnablePropertyFilter                   bool  `conf:"enablePropertyFilter,static"`
+	FilterSupportRetry                     bool  `conf:"filterSupportRetry,static"`
+	EnableCalcFilterBitMap                 bool  `conf:"enableCalcFilterBitMap,hot"`
+	ExpectConsumerNumUseFilter             int32 `conf:"expectConsumerNumUseFilter,static"`
+	MaxErrorRateOfBloomFilter              int32 `conf:"maxErrorRateOfBloomFilter,static"`
+	LitePullMessageEnable                  bool  `conf:"litePullMessageEnable,hot"`
+	RejectPullConsumerEnable               bool  `conf:"rejectPullConsumerEnable,hot"`
+	UseServerSideResetOffset               bool  `conf:"useServerSideResetOffset,static"`
+	EnableBroadcastOffsetStore             bool  `conf:"enableBroadcastOffsetStore,hot"`
+	BroadcastOffsetExpireSecond            int64 `conf:"broadcastOffsetExpireSecond,hot"`
+	BroadcastOffsetExpireMaxSecond         int64 `conf:"broadcastOffsetExpireMaxSecond,hot"`
+	StoreReplyMessageEnable                bool  `conf:"storeReplyMessageEnable,static"`
+	AuthenticationEnabled                  bool  `conf:"authenticationEnabled,static"`
+	AuthorizationEnabled                   bool  `conf:"authorizationEnabled,static"`
+	ACLEnable                              bool  `conf:"aclEnable,static"`
 }
 
 // DefaultConfig returns what Java 5.5.0 starts with when broker.conf is empty.
@@ -121,8 +107,6 @@ func DefaultConfig() Config {
 		BrokerPermission:               protocol.PermRead | protocol.PermWrite,
 		RegisterNameServerPeriod:       30_000,
 		RegisterBrokerTimeoutMills:     24_000,
-		ForceRegister:                  true,
-		BrokerNotActiveTimeoutMillis:   10_000,
 		RegionID:                       "DefaultRegion",
 		TraceOn:                        true,
 		AutoCreateTopicEnable:          true,
@@ -136,7 +120,6 @@ func DefaultConfig() Config {
 		ReviveQueueNum:                 8,
 
 		SendThreadPoolQueueCapacity:            10_000,
-		PutThreadPoolQueueCapacity:             10_000,
 		PullThreadPoolQueueCapacity:            100_000,
 		LitePullThreadPoolQueueCapacity:        100_000,
 		AckThreadPoolQueueCapacity:             100_000,
@@ -149,26 +132,18 @@ func DefaultConfig() Config {
 		AdminBrokerThreadPoolQueueCapacity:     10_000,
 		LoadBalanceThreadPoolQueueCapacity:     100_000,
 		ChannelExpiredTimeout:                  120_000,
-		SubscriptionExpiredTimeout:             600_000,
 		FlushConsumerOffsetInterval:            5_000,
-		FlushConsumerOffsetHistoryInterval:     60_000,
-		ConsumerOffsetUpdateVersionStep:        500,
-		DelayOffsetUpdateVersionStep:           200,
 		LongPollingEnable:                      true,
 		ShortPollingTimeMills:                  1_000,
 		ExpectConsumerNumUseFilter:             32,
 		MaxErrorRateOfBloomFilter:              20,
 		NotifyConsumerIDsChangedEnable:         true,
-		RealTimeNotifyConsumerChange:           true,
 		LitePullMessageEnable:                  true,
 		UseServerSideResetOffset:               true,
 		EnableBroadcastOffsetStore:             true,
 		BroadcastOffsetExpireSecond:            120,
 		BroadcastOffsetExpireMaxSecond:         300,
-		DefaultMessageRequestMode:              "PULL",
-		DefaultPopShareQueueNum:                -1,
 		StoreReplyMessageEnable:                true,
-		ServerLoadBalancerEnable:               true,
 	}
 }
 

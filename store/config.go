@@ -90,18 +90,15 @@ type Config struct {
 
 	FlushDiskType FlushDiskType `conf:"flushDiskType,static"`
 
-	FlushCommitLogTimed            bool `conf:"flushCommitLogTimed,static"`
-	FlushIntervalCommitLog         int  `conf:"flushIntervalCommitLog,hot"`
-	FlushCommitLogLeastPages       int  `conf:"flushCommitLogLeastPages,hot"`
-	FlushCommitLogThoroughInterval int  `conf:"flushCommitLogThoroughInterval,hot"`
+	FlushIntervalCommitLog         int `conf:"flushIntervalCommitLog,hot"`
+	FlushCommitLogLeastPages       int `conf:"flushCommitLogLeastPages,hot"`
+	FlushCommitLogThoroughInterval int `conf:"flushCommitLogThoroughInterval,hot"`
 
 	FlushIntervalConsumeQueue         int `conf:"flushIntervalConsumeQueue,hot"`
 	FlushConsumeQueueLeastPages       int `conf:"flushConsumeQueueLeastPages,hot"`
 	FlushConsumeQueueThoroughInterval int `conf:"flushConsumeQueueThoroughInterval,hot"`
 
-	SyncFlushTimeout  int `conf:"syncFlushTimeout,hot"`
-	PutMessageTimeout int `conf:"putMessageTimeout,hot"`
-	SlaveTimeout      int `conf:"slaveTimeout,hot"`
+	SyncFlushTimeout int `conf:"syncFlushTimeout,hot"`
 
 	FileReservedTime            int    `conf:"fileReservedTime,hot"` // hours
 	DeleteWhen                  string `conf:"deleteWhen,hot"`       // hours of the day, ';' between
@@ -139,17 +136,12 @@ type Config struct {
 	EnableLmq           bool `conf:"enableLmq,static"` // light queues, which take both keys
 	EnableMultiDispatch bool `conf:"enableMultiDispatch,static"`
 
-	MessageDelayLevel          string `conf:"messageDelayLevel,static"`
-	FlushDelayOffsetInterval   int    `conf:"flushDelayOffsetInterval,static"`
-	EnableScheduleAsyncDeliver bool   `conf:"enableScheduleAsyncDeliver,static"`
+	MessageDelayLevel        string `conf:"messageDelayLevel,static"`
+	FlushDelayOffsetInterval int    `conf:"flushDelayOffsetInterval,static"`
 
 	OSPageCacheBusyTimeout int `conf:"osPageCacheBusyTimeOutMills,hot"`
 
-	TimerWheelEnable    bool  `conf:"timerWheelEnable,static"`
-	TimerPrecisionMs    int   `conf:"timerPrecisionMs,static"`
-	TimerMaxDelaySec    int   `conf:"timerMaxDelaySec,hot"`
-	TimerRollWindowSlot int   `conf:"timerRollWindowSlot,static"`
-	TimerLogFileSize    int64 `conf:"mappedFileSizeTimerLog,static"`
+	TimerWheelEnable bool `conf:"timerWheelEnable,static"`
 
 	// Ours. The number of consume-queue units that may wait in memory to be
 	// written to their files; when that many wait, appenders wait.
@@ -171,7 +163,6 @@ func DefaultConfig() Config {
 		ConsumeQueueFileSize:              300000 * unitBytes,
 		ConsumeQueueExtFileSize:           48 << 20,
 		ConsumeQueueExtBits:               64,
-		FlushCommitLogTimed:               true,
 		FlushIntervalCommitLog:            500,
 		FlushCommitLogLeastPages:          4,
 		FlushCommitLogThoroughInterval:    10000,
@@ -179,8 +170,6 @@ func DefaultConfig() Config {
 		FlushConsumeQueueLeastPages:       2,
 		FlushConsumeQueueThoroughInterval: 60000,
 		SyncFlushTimeout:                  5000,
-		PutMessageTimeout:                 8000,
-		SlaveTimeout:                      3000,
 		FileReservedTime:                  72,
 		DeleteWhen:                        "04",
 		DiskMaxUsedSpaceRatio:             75,
@@ -210,10 +199,6 @@ func DefaultConfig() Config {
 		FlushDelayOffsetInterval:          10000,
 		OSPageCacheBusyTimeout:            1000,
 		TimerWheelEnable:                  true,
-		TimerPrecisionMs:                  1000,
-		TimerMaxDelaySec:                  3600 * 24 * 3,
-		TimerRollWindowSlot:               3600 * 24 * 2,
-		TimerLogFileSize:                  100 << 20,
 		QueueTailMaxUnits:                 1 << 19,
 		MaxOpenQueueFiles:                 4096,
 		CommitLogWritePath:                "auto",
