@@ -3,10 +3,8 @@
 package meta
 
 import (
-	"bufio"
 	"fmt"
 	"math/rand"
-	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -54,25 +52,6 @@ var everyTable = map[string]func(fsys vfs.FS) anyTable{
 			filters.Register(fmt.Sprint("g", n), subscribe(1, "T", "a"), isTag)
 			return filters.Save()
 		}, func(n int) bool { return filters.Has(fmt.Sprint("g", n)) }}
-	},
-	"consumerOrderInfo.json": func(fsys vfs.FS) anyTable {
-		have := ""
-		d := NewDocument(orderInfo, fsys, newClock(), zerolog.Nop(), func(w *bufio.Writer) error {
-			_, err := w.WriteString(`{"have":"` + have + `"}`)
-			return err
-		})
-		load := func() error {
-			return d.Load(func(text []byte) error {
-				got, ok := strings.CutSuffix(strings.TrimPrefix(string(text), `{"have":"`), `"}`)
-				if !ok {
-					return errNoObject
-				}
-				have = got
-				return nil
-			})
-		}
-		return anyTable{load, func(n int) error { have += fmt.Sprint(n, " "); d.Mark(); return d.Save() },
-			func(n int) bool { return strings.Contains(have, fmt.Sprint(n, " ")) }}
 	},
 }
 

@@ -28,9 +28,6 @@ const (
 // TranType returns the transaction bits of a system flag.
 func TranType(sysFlag int32) int32 { return sysFlag & TranMask }
 
-// WithTranType returns sysFlag with its transaction bits replaced.
-func WithTranType(sysFlag, tranType int32) int32 { return sysFlag&^TranMask | tranType }
-
 // Queued says whether a record with this system flag enters a consume queue:
 // prepared and rolled back halves of the old transaction form never do.
 func Queued(sysFlag int32) bool {
