@@ -119,8 +119,10 @@ func Start(kind Kind, o Options) (*Cluster, error) {
 		c.Names.launch = func() (running, error) { return javaNames(c.Home, names, o.JVM) }
 		c.Broker.launch = func() (running, error) { return javaBroker(c.Home, broker, o.JVM) }
 	}
-	if err := errors.Join(c.Names.Start(), c.Broker.Start(), c.WaitRegistered()); err != nil {
-		return nil, errors.Join(err, c.Close(true))
+	for _, begin := range []func() error{c.Names.Start, c.Broker.Start, c.WaitRegistered} {
+		if err := begin(); err != nil {
+			return nil, errors.Join(err, c.Close(true))
+		}
 	}
 	return c, nil
 }
