@@ -242,7 +242,8 @@ func (s *Store) collect(q *queue, r *GetRequest, b *Batch) error {
 // log's file is gone when its bytes are. It is an error when the unit points at
 // something else than its record.
 func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) (int64, error) {
-	if r.MatchTags != nil && !r.MatchTags(u.tagsCode) {
+	lost := isExtAddress(u.tagsCode) // the extension that has the tag code: then the record says it
+	if r.MatchTags != nil && !lost && !r.MatchTags(u.tagsCode) {
 		if b.Count == 0 {
 			b.Status = NoMatchedMessage
 		}
@@ -261,7 +262,7 @@ func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) (int64, e
 	if !recordOf(rec, r.Topic, r.QueueID, b.NextOffset-1, u.phyOffset) {
 		return 0, errNowhere
 	}
-	if r.MatchRecord != nil && !r.MatchRecord(rec) {
+	if r.MatchRecord != nil && !r.MatchRecord(rec) || lost && r.MatchTags != nil && !r.MatchTags(tagsCodeOf(rec)) {
 		if b.Count == 0 {
 			b.Status = NoMatchedMessage
 		}
@@ -288,6 +289,11 @@ func recordOf(rec []byte, topic string, queueID int32, queueOffset, phyOffset in
 }
 
 const lmqPrefix = "%LMQ%"
+
+func tagsCodeOf(rec []byte) int64 {
+	tags, _ := message.Property(unsafeString(message.RecordProperties(rec)), message.PropTags)
+	return message.TagsCode(tags)
+}
 
 var errNowhere = errors.New("the unit does not point at its record")
 

@@ -132,7 +132,7 @@ func (x *queueExt) readAt(q *queueFile, b []byte, pos int64) (n int, err error) 
 }
 
 // resolve puts the tag codes into units read from the queue's file. A unit
-// whose extension cannot be read keeps the address, which matches no tag. With
+// whose extension cannot be read keeps the address. With
 // match, the bits of refused are the units whose extensions do not match.
 func (x *queueExt) resolve(units []unit, match func(ext *ExtUnit) bool) (refused uint64) {
 	for i := range units {

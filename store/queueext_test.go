@@ -143,6 +143,14 @@ func TestExtensionOfAQueueUnit(t *testing.T) {
 	after := before
 	after[0].Ext, after[0].ExtLost, after[0].TagsCode = nil, true, math.MinInt64
 	require.Equal(t, after, units(s))
+	for tag, want := range map[string]int{"TagA": 2, "TagB": 0} { // then the record itself says which tag it has
+		code := message.TagsCode(tag)
+		batch, err := s.Get(GetRequest{Topic: "T", MaxMsgs: 32, MatchTags: func(c int64) bool { return c == code }})
+		require.NoError(t, err)
+		require.Equal(t, want, batch.Count, tag)
+		require.Equal(t, int64(2), batch.NextOffset)
+		batch.Release()
+	}
 	require.NoError(t, s.Close())
 }
 
