@@ -45,7 +45,7 @@ func (l *commitLog) load() error {
 		return err
 	}
 	l.fileSize = foundFileSize(files, l.fileSize, 1, minSegmentBytes)
-	files, _, err = listOffsetFiles(l.fs, files, l.fileSize, "mappedFileSizeCommitLog", false)
+	files, err = listOffsetFiles(l.fs, files, l.fileSize, "mappedFileSizeCommitLog")
 	if err != nil {
 		return err
 	}

@@ -80,30 +80,35 @@ func foundFileSize(files []offsetFile, configured, unit, least int64) int64 {
 
 // listOffsetFiles checks the files found and returns those that hold data,
 // ascending. An empty last file is removed. A wrong size, a hole between files
-// or the same file twice is an error that names the file and the key; with
-// repair, files from the first empty or missing one on are wrong instead, and
-// recovery writes them again.
-func listOffsetFiles(fsys vfs.FS, files []offsetFile, size int64, key string, repair bool) (good, wrong []offsetFile, err error) {
+// or the same file twice is an error that names the file and the key.
+func listOffsetFiles(fsys vfs.FS, files []offsetFile, size int64, key string) ([]offsetFile, error) {
 	for i, f := range files {
 		if f.offset < 0 {
-			return nil, nil, fmt.Errorf("%s: the name is not a 20-digit offset", f.name())
+			return nil, fmt.Errorf("%s: the name is not a 20-digit offset", f.name())
 		}
 		if i > 0 && f.offset == files[i-1].offset {
-			return nil, nil, fmt.Errorf("%s and %s are the same part of the log: remove the one that is not wanted", files[i-1].name(), f.name())
+			return nil, fmt.Errorf("%s and %s are the same part of the log: remove the one that is not wanted", files[i-1].name(), f.name())
 		}
-		follows := i == 0 || f.offset == files[i-1].offset+size
 		if f.size == 0 && i == len(files)-1 {
-			return files[:i], nil, fsys.Remove(f.name())
-		}
-		if repair && (f.size == 0 || !follows) {
-			return files[:i], files[i:], nil
+			return files[:i], fsys.Remove(f.name())
 		}
 		if f.size != size {
-			return nil, nil, fmt.Errorf("%s has %d bytes, but %s=%d; the key may not change once the store has files", f.name(), f.size, key, size)
+			return nil, fmt.Errorf("%s has %d bytes, but %s=%d; the key may not change once the store has files", f.name(), f.size, key, size)
 		}
-		if !follows {
-			return nil, nil, fmt.Errorf("%s does not follow %s: files of %s=%d are missing between them", f.name(), files[i-1].base, key, size)
+		if i > 0 && f.offset != files[i-1].offset+size {
+			return nil, fmt.Errorf("%s does not follow %s: files of %s=%d are missing between them", f.name(), files[i-1].base, key, size)
 		}
 	}
-	return files, nil, nil
+	return files, nil
+}
+
+// inOrder parts files: those from the first one on that has the wrong size or
+// place are bad.
+func inOrder(files []offsetFile, size int64) (good, bad []offsetFile) {
+	for i, f := range files {
+		if f.size != size || f.offset%size != 0 || i > 0 && f.offset != files[i-1].offset+size {
+			return files[:i], files[i:]
+		}
+	}
+	return files, nil
 }

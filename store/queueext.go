@@ -13,6 +13,7 @@ import (
 	"io"
 	"math"
 	"path"
+	"slices"
 
 	"rocketd/protocol/message"
 	"rocketd/store/vfs"
@@ -66,14 +67,25 @@ type queueExt struct {
 	buf    []byte
 }
 
-// load finds the end: behind the last unit of the last file. It returns the files that cannot be right.
-func (x *queueExt) load(repair bool) (wrong []offsetFile, err error) {
+// load finds the end: behind the last unit of the last file. It returns the files that cannot be right. What is no such
+// file is left alone; an empty last one was just being made. After a crash nothing is known to be durable, not even what
+// is read.
+func (x *queueExt) load(durable bool) (wrong []offsetFile, err error) {
 	found, err := findOffsetFiles(x.files.fs, []string{x.files.dir})
 	if err != nil {
 		return nil, err
 	}
-	if wrong, err = x.files.adopt(found, "mappedFileSizeConsumeQueueExt", 1, extHeadBytes+extEndBytes, repair); err != nil {
-		return nil, err
+	found = slices.DeleteFunc(found, func(f offsetFile) bool { return f.offset < 0 })
+	if last := len(found) - 1; last >= 0 && found[last].size == 0 {
+		if err := x.files.fs.Remove(found[last].name()); err != nil {
+			return nil, err
+		}
+		found = found[:last]
+	}
+	x.files.size = foundFileSize(found, x.files.size, 1, extHeadBytes+extEndBytes)
+	good, wrong := inOrder(found, x.files.size)
+	if len(good) > 0 {
+		x.files.take(good[0].offset, len(good), durable)
 	}
 	list := *x.files.list.Load()
 	if len(list) == 0 {

@@ -244,3 +244,44 @@ func TestGetPassesOverWhatTheExtensionRefuses(t *testing.T) {
 		require.Equal(t, []any{NoMatchedMessage, int64(100), 0, 0}, []any{status, next, count, looked})
 	})
 }
+
+// Files of an extension that cannot be right are removed, after any kind of stop, and the log makes them again; what is none
+// of them stays.
+func TestWrongExtensionFilesAreMadeAgain(t *testing.T) {
+	file := func(n int64) string { return "/store/consumequeue_ext/T/0/" + segmentName(n*200) }
+	for name, harm := range map[string]func(fsys *vfs.Mem){
+		"short":   func(fsys *vfs.Mem) { makeFile(t, fsys, file(1), 77) },
+		"long":    func(fsys *vfs.Mem) { makeFile(t, fsys, file(0), 201) },
+		"empty":   func(fsys *vfs.Mem) { makeFile(t, fsys, file(1), 0) },
+		"missing": func(fsys *vfs.Mem) { require.NoError(t, fsys.Remove(file(1))) },
+		"strange": func(fsys *vfs.Mem) { makeFile(t, fsys, "/store/consumequeue_ext/T/0/notes", 7) },
+	} {
+		for _, ending := range []string{"closed", "killed"} {
+			t.Run(ending+"/"+name, func(t *testing.T) {
+				fsys, cfg := vfs.NewMem(), smallConfig("/store")
+				s := extStore(t, fsys, cfg)
+				var bodies []string
+				for i := range 30 {
+					bodies = append(bodies, fmt.Sprint("body", i))
+					mustPut(t, s, newMessage("T", 0, bodies[i]))
+				}
+				require.NoError(t, s.dispatchAll())
+				if ending == "closed" {
+					require.NoError(t, s.Close())
+				} else {
+					fsys = fsys.Clone()
+				}
+				harm(fsys)
+				s = extStore(t, fsys, cfg)
+				requireExts(t, s, bodies)
+				require.NoError(t, s.Close())
+				s = extStore(t, fsys, cfg)
+				requireExts(t, s, bodies)
+				require.NoError(t, s.Close())
+				there, err := vfs.Exists(fsys, "/store/consumequeue_ext/T/0/notes")
+				require.NoError(t, err)
+				require.Equal(t, name == "strange", there)
+			})
+		}
+	}
+}

@@ -68,19 +68,6 @@ func (f *queueFiles) takeToRead(files []offsetFile) {
 	}
 }
 
-// adopt takes over the files found, with the size that they have, and returns those that cannot be right.
-func (f *queueFiles) adopt(found []offsetFile, key string, unit, least int64, repair bool) (wrong []offsetFile, err error) {
-	f.size = foundFileSize(found, f.size, unit, least)
-	found, wrong, err = listOffsetFiles(f.fs, found, f.size, key, repair)
-	if err != nil {
-		return nil, err
-	}
-	if len(found) > 0 { // after a crash nothing is known to be durable, not even what is read
-		f.take(found[0].offset, len(found), !repair)
-	}
-	return wrong, nil
-}
-
 func (f *queueFiles) open(q *queueFile, flag vfs.Flag) (vfs.File, error) {
 	if p := q.file.Load(); p != nil {
 		if !q.used.Load() {

@@ -117,7 +117,7 @@ func (t *queueTable) load(durable bool, repaired repairs, working func(done int)
 		t.fileSize = size
 	}
 	for i := range dirs {
-		good, bad := t.judge(dirs[i])
+		good, bad := inOrder(dirs[i].files, t.fileSize)
 		dirs[i].files = good
 		wrong = appendWrong(wrong, bad, repaired)
 	}
@@ -183,17 +183,6 @@ func (t *queueTable) openQueue(d *queueDir, durable bool) (*queue, unit, []offse
 	return q, last, wrong, nil
 }
 
-// judge parts a queue's files: those from the first one on that has the wrong
-// size or place are bad. A file that is no queue file is neither.
-func (t *queueTable) judge(d queueDir) (good, bad []offsetFile) {
-	for i, f := range d.files {
-		if f.size != t.fileSize || f.offset%t.fileSize != 0 || i > 0 && f.offset != d.files[i-1].offset+t.fileSize {
-			return d.files[:i], d.files[i:]
-		}
-	}
-	return d.files, nil
-}
-
 func (t *queueTable) queueDir(topic string, id int32) string {
 	return path.Join(t.dir, topic, strconv.Itoa(int(id)))
 }
@@ -214,7 +203,7 @@ func (t *queueTable) openExt(q *queue, durable bool) (wrong []offsetFile, err er
 		return nil, err
 	}
 	q.files.ext = x
-	return x.load(!durable)
+	return x.load(durable)
 }
 
 // findExt looks whether there are any extensions.

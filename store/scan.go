@@ -172,8 +172,9 @@ func (r *recovery) enqueue(v *message.View) error {
 	}
 	q.touched = n + 1
 	// After a crash extension units of the scanned records are made anew: that
-	// their tag code is right does not say that their bitmap was written.
-	anew := r.ending == crashed && q.files.ext != nil && q.files.ext.source != nil
+	// their tag code is right does not say that their bitmap was written. Nor does
+	// it when files are gone, and others have taken the place that units point to.
+	anew := (r.ending == crashed || r.whole) && q.files.ext != nil && q.files.ext.source != nil
 	switch {
 	case n == q.next:
 		q.push(u)
