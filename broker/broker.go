@@ -173,7 +173,7 @@ func (d Deps) filled() Deps {
 // storeHost is the address written into each stored message and into offset
 // message ids. A brokerIP1 that is a host name cannot stand there.
 func storeHost(cfg *Config, host Host) netip.AddrPort {
-	ip, err := netip.ParseAddr(cfg.BrokerIP1)
+	ip, err := netip.ParseAddr(remoting.BareHost(cfg.BrokerIP1))
 	if err != nil {
 		ip, err = netip.ParseAddr(host.IP)
 	}
@@ -238,7 +238,7 @@ func (b *Broker) pick(n int32) int32 {
 // serveAddr is the address that clients and name servers are told.
 func (b *Broker) serveAddr() string {
 	cfg := b.cfg.Load()
-	return net.JoinHostPort(cfg.BrokerIP1, strconv.Itoa(int(cfg.ListenPort)))
+	return net.JoinHostPort(remoting.BareHost(cfg.BrokerIP1), strconv.Itoa(int(cfg.ListenPort)))
 }
 
 func listenError(key string, addr string, err error) error {

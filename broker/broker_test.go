@@ -289,6 +289,7 @@ func TestAStartThatFailsSaysWhy(t *testing.T) {
 		"brokerName":              func(c *Config) { c.BrokerName = "../x" },
 		"brokerClusterName":       func(c *Config) { c.BrokerClusterName = "" },
 		"brokerIP1":               func(c *Config) { c.BrokerIP1 = "a b" },
+		"brokerIP2":               func(c *Config) { c.BrokerIP2 = "[127.0.0.1]" },
 		"brokerPermission=8":      func(c *Config) { c.BrokerPermission = 8 },
 		"defaultTopicQueueNums=0": func(c *Config) { c.DefaultTopicQueueNums = 0 },
 		"messageDelayLevel":       func(c *Config) { c.MessageDelayLevel = "1x" },

@@ -194,9 +194,10 @@ func (c *Config) refuseUnserved() error {
 	return nil
 }
 
+// plainHost says whether s is an address, an IPv6 one in brackets too, or a name.
 func plainHost(s string) bool {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return true
+	if ip, err := netip.ParseAddr(remoting.BareHost(s)); err == nil {
+		return s == ip.String() || ip.Is6()
 	}
 	return plainName.MatchString(s)
 }

@@ -22,6 +22,7 @@ import (
 	"rocketd/compat/fastjson"
 	"rocketd/internal/run"
 	"rocketd/protocol"
+	"rocketd/remoting"
 )
 
 const (
@@ -192,7 +193,7 @@ func (b *Broker) register(ctx context.Context, ns *nameServer) error {
 	acting := false
 	req := protocol.NewRequest(protocol.RegisterBroker, &protocol.RegisterBrokerHeader{
 		BrokerName: cfg.BrokerName, BrokerAddr: b.serveAddr(), ClusterName: cfg.BrokerClusterName, BrokerID: cfg.BrokerID,
-		HAServerAddr:       net.JoinHostPort(cfg.BrokerIP2, strconv.Itoa(int(cfg.HAListenPort))),
+		HAServerAddr:       net.JoinHostPort(remoting.BareHost(cfg.BrokerIP2), strconv.Itoa(int(cfg.HAListenPort))),
 		EnableActingMaster: &acting,
 		Compressed:         cfg.CompressedRegister,
 		BodyCRC32:          protocol.BodyCRC32(body),

@@ -139,7 +139,7 @@ func (b *Broker) listen() ([]net.Listener, error) {
 	}
 	var open []net.Listener
 	for i, port := range ports {
-		addr := net.JoinHostPort(cfg.BindAddress, strconv.Itoa(int(port)))
+		addr := net.JoinHostPort(remoting.BareHost(cfg.BindAddress), strconv.Itoa(int(port)))
 		l, err := b.deps.Listen("tcp", addr)
 		if err != nil {
 			for _, earlier := range open {

@@ -84,7 +84,7 @@ func New(cfg Config, deps Deps) (*Server, error) {
 // Run serves until ctx ends, and returns nil then.
 func (s *Server) Run(ctx context.Context) error {
 	cfg := s.config()
-	addr := net.JoinHostPort(cfg.BindAddress, strconv.Itoa(int(cfg.ListenPort)))
+	addr := net.JoinHostPort(remoting.BareHost(cfg.BindAddress), strconv.Itoa(int(cfg.ListenPort)))
 	l, err := s.listen("tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return fmt.Errorf("the address %s is already in use: is another name server running?", addr)

@@ -123,6 +123,14 @@ func addrText(a net.Addr) string {
 	return a.String()
 }
 
+// BareHost is a configured host without the brackets in which an IPv6 address may stand.
+func BareHost(host string) string {
+	if n := len(host) - 1; n > 0 && host[0] == '[' && host[n] == ']' {
+		return host[1:n]
+	}
+	return host
+}
+
 // AddrPort is an address without what only its text shows: no zone, and IPv4 as such. A text that is none is 0.0.0.0:0.
 func AddrPort(text string) netip.AddrPort {
 	host, err := netip.ParseAddrPort(text)

@@ -65,8 +65,11 @@ func each(t *testing.T, test func(t *testing.T, p *pair)) {
 }
 
 func newPair(t *testing.T, kind target.Kind, form Form) *pair {
-	clusters := [2]*target.Cluster{java: shared.Get(t, target.Java), ours: shared.Get(t, kind)}
-	p := &pair{t: t, form: form, sides: map[server][2]*Side{}, kinds: [2]target.Kind{target.Java, kind}}
+	return pairOf(t, form, [2]*target.Cluster{java: shared.Get(t, target.Java), ours: shared.Get(t, kind)})
+}
+
+func pairOf(t *testing.T, form Form, clusters [2]*target.Cluster) *pair {
+	p := &pair{t: t, form: form, sides: map[server][2]*Side{}, kinds: [2]target.Kind{clusters[java].Kind, clusters[ours].Kind}}
 	p.sides[toBroker] = [2]*Side{NewSide(clusters[java], clusters[java].Broker.Addr), NewSide(clusters[ours], clusters[ours].Broker.Addr)}
 	p.sides[toNames] = [2]*Side{NewSide(clusters[java], clusters[java].Names.Addr), NewSide(clusters[ours], clusters[ours].Names.Addr)}
 	t.Cleanup(p.close)

@@ -35,14 +35,17 @@ func NewSide(c *target.Cluster, addr string) *Side {
 var (
 	anyTime   = regexp.MustCompile(`\b1[5-9]\d{11}\b|\d{4}-\d\d-\d\d#\d\d:\d\d:\d\d:\d{3}`)
 	anyID     = regexp.MustCompile(`\b[0-9A-F]{32}\b`)
+	longID    = regexp.MustCompile(`\b[0-9A-F]{56}\b`) // of an IPv6 address
 	localAddr = regexp.MustCompile(`127\.0\.0\.1:\d+`)
+	localV6   = regexp.MustCompile(`\[::1\]:\d+`)
 )
 
 // Masks returns what replaces that which must differ between two clusters: places, times and message ids.
 func Masks(c *target.Cluster) func(string) string {
 	places := strings.NewReplacer(c.Names.Addr, "<namesrv>", c.Broker.Addr, "<broker>", c.Home, "<home>")
 	return func(s string) string {
-		s = localAddr.ReplaceAllString(places.Replace(s), "<addr>")
+		s = localV6.ReplaceAllString(localAddr.ReplaceAllString(places.Replace(s), "<addr>"), "<addr6>")
+		s = longID.ReplaceAllString(s, "<long id>")
 		return anyID.ReplaceAllString(anyTime.ReplaceAllString(s, "<time>"), "<id>")
 	}
 }
