@@ -145,9 +145,14 @@ func TestWhatOnlyJavaReads(t *testing.T) {
 		"storeType=defaultRocksDB": "storeType=defaultRocksDB is not supported: set storeType=default, with which the consume queues are built anew from the commit log",
 		"enableDLegerCommitLog=true": "enableDLegerCommitLog=true: DLedger commit logs are not supported: let consumers finish with Java, " +
 			"switch the key off and begin with an empty directory",
+		"brokerRole=SLAVE":          "brokerId=0, brokerRole=SLAVE: only a master (brokerId=0) can be run",
+		"enableControllerMode=true": "enableControllerMode=true: the controller mode is not supported",
+		"aclEnable=true": "authenticationEnabled, authorizationEnabled and aclEnable: access control is not supported, " +
+			"and a broker told to check must not run open",
 	} {
 		o.refused(want, "mqbroker", "-c", o.write("broker.conf", key))
 	}
+	o.refused("--enable-proxy: the gRPC proxy is not supported; start without it", "mqbroker", "--enable-proxy")
 	o.start("mqbroker")
 }
 
