@@ -437,6 +437,26 @@ func TestUnitsThatPointNowhere(t *testing.T) {
 	}
 }
 
+// A unit that points behind the end of the log where we closed it is the queue's damage. Of Java's log nobody knows where it
+// was closed: the refusal names the queue, too, and repair believes the log.
+func TestAUnitBehindTheEndOfTheLog(t *testing.T) {
+	for _, c := range []struct{ ending, gone string }{{"closed", listName}, {"closed", "consumequeue/T/2/" + segmentName(0)}, {"closed by Java", ""}} {
+		t.Run(c.ending+c.gone, func(t *testing.T) {
+			d := leave(t, c.ending)
+			var b [unitBytes]byte
+			unit{phyOffset: 1 << 40, size: 100}.put(b[:])
+			d.scribble(t, q1+segmentName(1600), 19*unitBytes, string(b[:]))
+			if c.gone != "" {
+				d.remove(t, c.gone)
+			} else {
+				require.ErrorContains(t, openFail(t, d.fs, d.cfg), "; the queue /store/consumequeue/T/1 knows of records up to 1099511627876, ")
+				require.NoError(t, Repair(d.cfg, newDeps(d.fs), false, func(Finding) {}))
+			}
+			d.open(t)
+		})
+	}
+}
+
 func bodiesOf(ms []message.Message) (bodies []string) {
 	for _, m := range ms {
 		bodies = append(bodies, string(m.Body))

@@ -105,9 +105,18 @@ func (t *queueTable) addAll(queues []*queue) {
 	t.all.Store(&all)
 }
 
+// newestUnit is the unit of all queues' files that points farthest into the log.
+type newestUnit struct {
+	unit
+	dir string // of its queue
+}
+
+// end of the record that it points to, 0 without a unit.
+func (u newestUnit) end() int64 { return u.phyOffset + int64(u.size) }
+
 // load opens the queues that the directory has, and returns the newest unit of
 // all, and the files that cannot be right, which no queue has.
-func (t *queueTable) load(durable bool, repaired repairs, working func(done int)) (newest unit, wrong []string, err error) {
+func (t *queueTable) load(durable bool, repaired repairs, working func(done int)) (newest newestUnit, wrong []string, err error) {
 	dirs, err := t.list(repaired, working)
 	if err != nil {
 		return newest, nil, err
@@ -133,9 +142,9 @@ func (t *queueTable) load(durable bool, repaired repairs, working func(done int)
 	for _, bad := range exts {
 		wrong = appendWrong(wrong, bad, repaired)
 	}
-	for _, u := range last {
+	for i, u := range last {
 		if u.valid() && !u.isBlank() && u.phyOffset >= newest.phyOffset {
-			newest = u
+			newest = newestUnit{u, queues[i].files.dir}
 		}
 	}
 	t.addAll(queues)
