@@ -265,7 +265,8 @@ func (s *Store) flushAll() error {
 		return err
 	}
 	s.dispatch.mu.Lock()
-	s.dispatch.listed.behind = s.dispatch.listed.behind || s.dispatch.listed.mark != s.dispatch.done.Load()
+	l := &s.dispatch.listed
+	l.behind = l.behind || l.mark != s.dispatch.done.Load() || l.logMin != s.log.minOffset()
 	s.dispatch.mu.Unlock()
 	if err := s.flushQueues(0); err != nil {
 		return err

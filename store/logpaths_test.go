@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand"
+	"path"
 	"strings"
 	"syscall"
 	"testing"
@@ -111,4 +112,57 @@ func TestLogOverSeveralPathsIsOneLog(t *testing.T) {
 		last.requireTail(t)
 		require.NoError(t, last.Close())
 	}
+}
+
+// A path whose disk is not there took the oldest files with it: the start is refused, and nothing is changed, until it is
+// back, or is not named any more. A path whose files have all gone with retention is none of these.
+func TestAPathIsMissed(t *testing.T) {
+	for _, key := range []string{"storePathCommitLog", "readOnlyCommitLogStorePaths"} {
+		t.Run(key, func(t *testing.T) {
+			disk, cfg := vfs.NewMem(), retentionConfig("/store")
+			cfg.StorePathCommitLog = "/a/log,/b/log"
+			r := newRetained(t, disk, cfg)
+			r.fill(t, 2)
+			require.NoError(t, r.Close())
+			only := cfg
+			only.StorePathCommitLog = "/b/log"
+			if key != "storePathCommitLog" {
+				cfg = only
+				cfg.ReadOnlyCommitLogStorePaths = "/a/log"
+			}
+			without := disk.Clone()
+			require.NoError(t, vfs.RemoveAll(without, "/a/log"))
+			for range 2 {
+				require.ErrorContains(t, openFail(t, without, cfg), "/a/log has no file of the commit log, which began at 0 when the store was closed")
+			}
+			makeSame(t, without, disk, "/a/log/"+segmentName(0))
+			again := newRetained(t, without, cfg)
+			require.Equal(t, r.bodies, readAll(t, again.Store, "T", 0))
+			require.NoError(t, again.Close())
+
+			require.NoError(t, vfs.RemoveAll(without, "/a/log"))
+			last := newStore(t, without, only)
+			require.NotEmpty(t, readAll(t, last, "T", 0))
+			require.NoError(t, last.Close())
+		})
+	}
+	disk, cfg := vfs.NewMem(), retentionConfig("/store")
+	cfg.StorePathCommitLog = "/a/log,/b/log"
+	r := newRetained(t, disk, cfg)
+	r.fill(t, 2)
+	require.NoError(t, r.flushEverything())
+	r.clock.Advance(100 * time.Hour)
+	r.DeleteExpired()
+	r.round(t)
+	require.NoError(t, r.Close())
+	require.Empty(t, mustList(t, disk, "/a/log"))
+	last := newStore(t, disk, cfg)
+	require.Equal(t, int64(8192), last.Marks().Min)
+	require.NoError(t, last.Close())
+}
+
+func makeSame(t *testing.T, to, from vfs.FS, name string) {
+	t.Helper()
+	require.NoError(t, to.MkdirAll(path.Dir(name)))
+	require.NoError(t, copySparse(to, name, readFile(t, from, name)))
 }

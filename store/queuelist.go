@@ -174,6 +174,7 @@ const (
 // listing is the queue list that was written last, and since when.
 type listing struct {
 	mark   int64 // under the dispatch lock
+	logMin int64 // under the dispatch lock
 	atMs   int64 // under the dispatch lock
 	behind bool  // under the dispatch lock: the list that is there does not count
 }
@@ -230,7 +231,7 @@ func (s *Store) saveList(l *queueList, forgotten int64) error {
 	if s.dispatch.forgotten != forgotten {
 		return nil
 	}
-	s.dispatch.listed = listing{mark: l.mark, atMs: s.nowMs()}
+	s.dispatch.listed = listing{mark: l.mark, logMin: l.logMin, atMs: s.nowMs()}
 	return s.mark.update(func(m *markState) { m.listID, m.distrust = id, s.distrusted.Load() })
 }
 

@@ -145,6 +145,22 @@ func (r *recovery) judge(aborted bool) (err error) {
 	if r.list == nil && r.ending == killed {
 		r.ending = crashed // only the list says what the queues have
 	}
+	return r.missPath()
+}
+
+// missPath refuses a log whose oldest files are gone since it was closed together with all that one of its paths had, as
+// when a disk is not there: what queues and index have of them would go, too.
+func (r *recovery) missPath() error {
+	l := r.s.log
+	if r.ending != closed || r.list == nil || r.list.logMin >= l.minOffset() {
+		return nil
+	}
+	for _, dir := range l.paths.all() {
+		if !slices.ContainsFunc(l.segments(), func(s *segment) bool { return path.Dir(s.name) == dir }) {
+			return fmt.Errorf("%s has no file of the commit log, which began at %d when the store was closed and now begins with %s: is its disk there? "+
+				"To give its files up, take the path out of storePathCommitLog and readOnlyCommitLogStorePaths", dir, r.list.logMin, l.segments()[0].name)
+		}
+	}
 	return nil
 }
 
@@ -441,7 +457,7 @@ func (r *recovery) finish(end int64, stop error) error {
 	s.dispatch.doneMs = doneMs
 	s.dispatch.listed.behind = r.list == nil || r.whole
 	if r.list != nil {
-		s.dispatch.listed.mark = r.list.mark
+		s.dispatch.listed.mark, s.dispatch.listed.logMin = r.list.mark, r.list.logMin
 	}
 	if err := s.mark.update(func(m *markState) { m.cutting = false }); err != nil {
 		return err
