@@ -46,16 +46,21 @@ func storeCheckCommand(file *string) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			damaged, err := store.Check(vfs.OS, cfg, printFinding)
-			if err == nil && damaged > 0 {
-				err = fmt.Errorf("%s is damaged: %d findings", args[0], damaged)
-			}
-			if err == nil {
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: commit log, queues, index, checkpoint and tables were checked, no damage found.\n", args[0])
-			}
-			return err
+			return checkStore(cmd, cfg, args[0], "damaged")
 		},
 	}
+}
+
+// checkStore prints what is wrong with a directory, which counts as damaged or as still damaged, or that nothing is.
+func checkStore(cmd *cobra.Command, cfg store.Config, dir, damagedIs string) error {
+	damaged, err := store.Check(vfs.OS, cfg, printFinding)
+	if err == nil && damaged > 0 {
+		err = fmt.Errorf("%s is %s: %d findings", dir, damagedIs, damaged)
+	}
+	if err == nil {
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: commit log, queues, index, checkpoint and tables were checked, no damage found.\n", dir)
+	}
+	return err
 }
 
 func storeDumpCommand(file *string) *cobra.Command {
@@ -79,7 +84,7 @@ func storeRepairCommand(file *string) *cobra.Command {
 	var cut bool
 	cmd := &cobra.Command{
 		Use: "repair DIR", Short: "Make queues and index anew from the log, and take damaged tables from their backups", Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			cfg, err := storeConfig(args[0], *file)
 			if err != nil {
 				return err
@@ -88,11 +93,7 @@ func storeRepairCommand(file *string) *cobra.Command {
 			if err := store.Repair(cfg, deps, cut, printFinding); err != nil {
 				return err
 			}
-			damaged, err := store.Check(vfs.OS, cfg, printFinding)
-			if err == nil && damaged > 0 {
-				err = fmt.Errorf("%s is still damaged: %d findings", args[0], damaged)
-			}
-			return err
+			return checkStore(c, cfg, args[0], "still damaged")
 		},
 	}
 	cmd.Flags().BoolVar(&cut, "cut", false, "give the log up behind the first damage; a copy of the files stays in DIR/damaged-<ms>")

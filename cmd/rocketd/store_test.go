@@ -57,7 +57,9 @@ func TestStoreCommands(t *testing.T) {
 	b[7] ^= 1
 	require.NoError(t, os.WriteFile(unit, b, 0o644))
 	require.ErrorContains(t, runStore("check", root, "-c", conf), root+" is damaged: 1 findings")
-	require.NoError(t, runStore("repair", root, "-c", conf))
+	said.Reset()
+	require.NoError(t, runStoreInto(&said, "repair", root, "-c", conf))
+	require.Contains(t, said.String(), "no damage found.\n", "nobody has to guess how it went")
 	require.NoError(t, runStore("check", root, "-c", conf))
 	require.Error(t, runStore("check"))
 	require.ErrorContains(t, runStore("check", filepath.Join(root, "nowhere")), "is no data directory")
