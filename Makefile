@@ -37,7 +37,7 @@ bench-vs-java:
 
 # The store against the least that its work can cost; the table goes into docs/benchmarks.md.
 bench-store:
-	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/dropcache ./conformance/storebench
+	go build -o build/ ./cmd/rocketd ./cmd/mqtools ./internal/yardstick/dropcache ./internal/yardstick/floor ./conformance/storebench
 	build/storebench -bin build $(STOREBENCH)
 
 # From a start to the first accepted send, ours and Java 5.5.0 in turns; the table goes into docs/benchmarks.md.

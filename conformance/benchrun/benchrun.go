@@ -7,14 +7,39 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 
 	"rocketd/cmd/mqtools/bench"
 )
 
-// Process is a load of `mqtools bench` in a process of its own, on the server at addr whose process is pid.
-func Process(mqtools, addr string, pid int, args ...string) *exec.Cmd {
-	args = append(append([]string{"bench"}, args...), "-b", addr, "-p", strconv.Itoa(pid), "--json")
+// Server is what a load goes to.
+type Server struct {
+	Addr string
+	PID  int
+}
+
+// StartFloor runs the floor, the program of that name in bin, until stop is called.
+func StartFloor(bin string) (s Server, stop func() error, err error) {
+	dir, err := os.MkdirTemp("", "floor")
+	if err != nil {
+		return Server{}, nil, err
+	}
+	const addr = "127.0.0.1:19999"
+	cmd := exec.Command(filepath.Join(bin, "floor"), "-addr", addr, "-file", filepath.Join(dir, "floor.dat"))
+	if err := cmd.Start(); err != nil {
+		return Server{}, nil, err
+	}
+	return Server{addr, cmd.Process.Pid}, func() error {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait() // its status is the signal's
+		return os.RemoveAll(dir)
+	}, nil
+}
+
+// Process is a load of `mqtools bench` on a server, in a process of its own.
+func Process(mqtools string, s Server, args ...string) *exec.Cmd {
+	args = append(append([]string{"bench"}, args...), "-b", s.Addr, "-p", strconv.Itoa(s.PID), "--json")
 	cmd := exec.Command(mqtools, args...)
 	cmd.Stderr = os.Stderr
 	return cmd

@@ -143,7 +143,7 @@ func try(ctx context.Context, addr string, req *protocol.Command) (*protocol.Com
 
 // load runs a load of `mqtools bench` on the Broker, in a process of its own.
 func (s *side) load(args ...string) (*bench.Result, error) {
-	r, err := benchrun.ResultOf(benchrun.Process(filepath.Join(*bin, "mqtools"), s.cluster.Broker.Addr, s.broker.PID(), args...))
+	r, err := benchrun.ResultOf(benchrun.Process(filepath.Join(*bin, "mqtools"), benchrun.Server{Addr: s.cluster.Broker.Addr, PID: s.broker.PID()}, args...))
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	bin      = flag.String("bin", "build", "folder with mqtools and dropcache")
+	bin      = flag.String("bin", "build", "folder with mqtools, dropcache and floor")
 	count    = flag.Int("rounds", 4, "rounds that count")
 	only     = flag.String("only", "", "parts to run, with commas between: append, sync, offsets, cold; empty: all")
 	appends  = flag.Int("n", 300_000, "messages of a round of append")

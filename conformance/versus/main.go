@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,8 +31,7 @@ var (
 // side is one of the servers that are compared.
 type side struct {
 	name string
-	addr string
-	pid  int
+	benchrun.Server
 }
 
 // load is one part of the table.
@@ -130,34 +128,17 @@ func start() (sides []side, stop func() error, err error) {
 			return nil, stop, err
 		}
 		ends = append(ends, func() error { return c.Close(false) })
-		sides = append(sides, side{of.name, c.Broker.Addr, c.Broker.PID()})
+		sides = append(sides, side{of.name, benchrun.Server{Addr: c.Broker.Addr, PID: c.Broker.PID()}})
 	}
-	floor, end, err := startFloor()
+	floor, end, err := benchrun.StartFloor(*bin)
 	if err != nil {
 		return nil, stop, err
 	}
 	ends = append(ends, end)
-	return append(sides, floor), stop, nil
-}
-
-func startFloor() (side, func() error, error) {
-	dir, err := os.MkdirTemp("", "versus")
-	if err != nil {
-		return side{}, nil, err
-	}
-	const addr = "127.0.0.1:19999"
-	cmd := exec.Command(filepath.Join(*bin, "floor"), "-addr", addr, "-file", filepath.Join(dir, "floor.dat"))
-	if err := cmd.Start(); err != nil {
-		return side{}, nil, err
-	}
-	return side{floorName, addr, cmd.Process.Pid}, func() error {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // its status is the signal's
-		return os.RemoveAll(dir)
-	}, nil
+	return append(sides, side{floorName, floor}), stop, nil
 }
 
 // measure runs one load on one side, in a process of its own.
 func measure(s side, args []string) (*bench.Result, error) {
-	return benchrun.ResultOf(benchrun.Process(filepath.Join(*bin, "mqtools"), s.addr, s.pid, args...))
+	return benchrun.ResultOf(benchrun.Process(filepath.Join(*bin, "mqtools"), s.Server, args...))
 }
