@@ -35,7 +35,7 @@ var returns = []struct {
 }
 
 func TestWhatComesBack(t *testing.T) {
-	each(t, func(t *testing.T, p *pair) {
+	eachAtOnce(t, func(t *testing.T, p *pair) {
 		for _, r := range returns {
 			t.Run(r.name, func(t *testing.T) {
 				t.Parallel()

@@ -140,7 +140,7 @@ var connRows = []connRow{
 }
 
 func TestConnections(t *testing.T) {
-	each(t, func(t *testing.T, p *pair) {
+	eachAtOnce(t, func(t *testing.T, p *pair) {
 		for _, r := range connRows {
 			for _, to := range []server{toBroker, toNames} {
 				t.Run(r.name+" to "+string(to), func(t *testing.T) {

@@ -5,6 +5,7 @@
 package wire
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -24,7 +25,14 @@ import (
 // shared holds the clusters of all tests.
 var shared target.Pool
 
-func TestMain(m *testing.M) { os.Exit(shared.Run(m)) }
+// TestMain lets as many tests run at once as the most waiting one has subtests: they wait for servers, not for a processor.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
+	}
+	os.Exit(shared.Run(m))
+}
 
 // server says which of a cluster's servers is asked. It is a column of the compatibility tables.
 type server string
@@ -62,6 +70,15 @@ func each(t *testing.T, test func(t *testing.T, p *pair)) {
 			})
 		}
 	}
+}
+
+// eachAtOnce is each for a test that mostly waits, and whose subtests have names and connections of their own: all forms
+// and kinds wait at the same time.
+func eachAtOnce(t *testing.T, test func(t *testing.T, p *pair)) {
+	each(t, func(t *testing.T, p *pair) {
+		t.Parallel()
+		test(t, p)
+	})
 }
 
 func newPair(t *testing.T, kind target.Kind, form Form) *pair {

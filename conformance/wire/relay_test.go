@@ -67,7 +67,7 @@ var silenceRules = append([]Allowance{{SameShape, "panic-text", `^remark$`}}, re
 // Who asks something of a client that says nothing is told the same in the end. How long that takes is shown under
 // virtual time, beside the handlers.
 func TestSilentClients(t *testing.T) {
-	each(t, func(t *testing.T, p *pair) {
+	eachAtOnce(t, func(t *testing.T, p *pair) {
 		for _, r := range relays {
 			t.Run(protocol.RequestName(r.code), func(t *testing.T) {
 				t.Parallel()
