@@ -101,6 +101,7 @@ func TestEitherCopyIsEnough(t *testing.T) {
 						require.False(t, table.has(1) || table.has(2))
 					default:
 						require.ErrorContains(t, err, name)
+						require.ErrorContains(t, err, "take both away")
 						for suffix, text := range damaged {
 							require.Equal(t, text, mustRead(t, fsys, base+suffix), "nothing is changed")
 						}

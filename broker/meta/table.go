@@ -65,7 +65,8 @@ func (f *file) load(decode func(text []byte) error) error {
 	case backupErr == nil, noBackup && errors.Is(mainErr, errEmptyFile):
 		return f.setAside(f.path, mainErr)
 	default:
-		return fmt.Errorf("table file %s cannot be read (%w), and neither can its backup (%w)", f.path, mainErr, backupErr)
+		return fmt.Errorf("table file %s cannot be read (%w), and neither can its backup (%w): put one of them back, or take both away to begin with an empty table",
+			f.path, mainErr, backupErr)
 	}
 }
 
