@@ -93,10 +93,10 @@ func listOffsetFiles(fsys vfs.FS, files []offsetFile, size int64, key string) ([
 			return files[:i], fsys.Remove(f.name())
 		}
 		if f.size != size {
-			return nil, fmt.Errorf("%s has %d bytes, but %s=%d; the key may not change once the store has files", f.name(), f.size, key, size)
+			return nil, fmt.Errorf("%s has %d bytes, but %s=%d: it is damaged, or it is of another log (docs/format/commitlog.md says how to go on)", f.name(), f.size, key, size)
 		}
 		if i > 0 && f.offset != files[i-1].offset+size {
-			return nil, fmt.Errorf("%s does not follow %s: files of %s=%d are missing between them", f.name(), files[i-1].base, key, size)
+			return nil, fmt.Errorf("%s does not follow %s: files of %s=%d are missing between them (docs/format/commitlog.md says how to go on)", f.name(), files[i-1].base, key, size)
 		}
 	}
 	return files, nil

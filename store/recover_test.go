@@ -340,3 +340,20 @@ func TestKilledUnitsAreWrittenBehind(t *testing.T) {
 	compare()
 	require.Zero(t, s.DispatchBehind())
 }
+
+// A file of the log that was cut off is refused with the way on, and repair gives up only what was in it.
+func TestAShortLogFile(t *testing.T) {
+	fsys, cfg, bodies := filled(t, 200)
+	files := mustList(t, fsys, "/store/commitlog")
+	last := "/store/commitlog/" + files[len(files)-1]
+	makeFile(t, fsys, last, 5000)
+	require.ErrorContains(t, openFail(t, fsys, cfg), last+" has 5000 bytes, but mappedFileSizeCommitLog=8192: it is damaged, or it is of another log (docs/format/commitlog.md says how to go on)")
+	require.ErrorContains(t, Repair(cfg, newDeps(fsys), false, func(Finding) {}), last+" does not fit into the log")
+	require.NoError(t, Repair(cfg, newDeps(fsys), true, func(Finding) {}))
+	require.Len(t, readFile(t, fsys, "/store/damaged-1700000000000/commitlog/"+path.Base(last)), 5000)
+	s := newStore(t, fsys, cfg)
+	kept := readAll(t, s, "T", 0)
+	require.Equal(t, bodies[:len(kept)], kept)
+	require.Greater(t, len(kept), 100)
+	require.NoError(t, s.Close())
+}

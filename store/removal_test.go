@@ -104,3 +104,41 @@ func TestARefusalRemembersRemovals(t *testing.T) {
 		})
 	}
 }
+
+// A disk that fills up or fails at any operation of a start that has much to repair: the start may fail, and the next one,
+// after a kill or a power loss, has everything.
+func TestADiskFailsDuringRecovery(t *testing.T) {
+	rng := rand.New(rand.NewSource(max(*crashSeed, 1)))
+	for _, ending := range append([]string{"power loss without a list"}, endings...) {
+		for name, fails := range map[string]func(op vfs.Op) error{"full": vfs.FullDisk, "read-only": vfs.ReadOnlyDisk, "gone": vfs.GoneDisk} {
+			t.Run(ending+"/"+name, func(t *testing.T) {
+				left := leaveOld(t, ending)
+				left.resize(t, q1+segmentName(400), 7)
+				left.resize(t, left.index(t), 1000)
+				for at, reached := 0, true; reached; at += 1 + rng.Intn(30) {
+					d, n := *left, 0
+					d.fs = left.fs.Clone()
+					d.fs.SetFault(func(op vfs.Op) error {
+						if n++; n > at {
+							return fails(op)
+						}
+						return nil
+					})
+					deps := newDeps(d.fs)
+					deps.Host.BootID += d.boot
+					s, err := Open(d.cfg, deps)
+					if reached = n > at; err == nil {
+						s.release()
+					}
+					d.fs.SetFault(nil)
+					if rng.Intn(2) == 0 {
+						d.fs = d.fs.Clone()
+					} else {
+						d.fs, d.boot = d.fs.CrashClone(rng), d.boot+" still later"
+					}
+					d.open(t)
+				}
+			})
+		}
+	}
+}
