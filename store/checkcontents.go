@@ -91,7 +91,7 @@ func (c *checker) checkOffset(name, group string, key queueKey, offset int64) {
 	switch {
 	case key.id < 0 || key.id > maxQueueID:
 		c.note(name, -1, "the group %s has an offset of %s, which cannot be a queue", group, where)
-	case offset < 0:
+	case offset < -1: // -1 is what clients commit of a queue from which they have had nothing
 		c.note(name, -1, "the group %s has the offset %d of %s, which cannot be", group, offset, where)
 	case q == nil || q.files == nil:
 		if offset > 0 {

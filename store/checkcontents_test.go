@@ -28,7 +28,7 @@ func tabled(t *testing.T) (*vfs.Mem, Config) {
 	for name, text := range map[string]string{
 		"topics.json": `{"dataVersion":{},"topicConfigTable":{"T":{"topicName":"T","readQueueNums":4,"writeQueueNums":0,"perm":6},` +
 			`"SCHEDULE_TOPIC_XXXX":{"readQueueNums":18,"writeQueueNums":18,"perm":7}}}`,
-		"consumerOffset.json": `{"offsetTable":{"T@g":{0:4,1:0},"T@h":{"0":0},"%RETRY%g@g":{0:0}}}`,
+		"consumerOffset.json": `{"offsetTable":{"T@g":{0:4,1:0},"T@h":{"0":0},"%RETRY%g@g":{0:-1}}}`,
 		"delayOffset.json":    `{"offsetTable":{1:2,2:0}}`,
 	} {
 		require.NoError(t, vfs.WriteFile(fsys, "/store/config/"+name, []byte(text)))
