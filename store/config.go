@@ -233,6 +233,8 @@ func (c *Config) Validate() error {
 		return fmt.Errorf("maxMessageSize=%d is not positive", c.MaxMessageSize)
 	case c.MaxHashSlotNum < 1 || c.MaxIndexNum < 2:
 		return fmt.Errorf("maxHashSlotNum=%d or maxIndexNum=%d is too small", c.MaxHashSlotNum, c.MaxIndexNum)
+	case c.FileReservedTime < 0:
+		return fmt.Errorf("fileReservedTime=%d is negative: all files but the newest would go; to keep them, give deleteWhen an hour that no day has, such as 25", c.FileReservedTime)
 	case c.MaxOpenQueueFiles < 1:
 		return fmt.Errorf("maxOpenQueueFiles=%d is not positive", c.MaxOpenQueueFiles)
 	case c.QueueTailMaxUnits < 1:
