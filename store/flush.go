@@ -11,8 +11,11 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
+
+	"github.com/jonboulle/clockwork"
 )
 
 const osPageBytes = 4096
@@ -20,31 +23,52 @@ const osPageBytes = 4096
 // flushWaiters are the callers of AwaitFlush.
 type flushWaiters struct {
 	mu   sync.Mutex
-	list []flushWaiter
+	list []*flushWaiter
+	idle []*flushWaiter // used again: most wait for one sync only
 }
 
+// flushWaiter is what one caller waits with.
 type flushWaiter struct {
-	end  int64
-	done chan error
+	end     int64
+	listed  bool
+	done    chan error // holds one; empty when idle
+	timeout clockwork.Timer
 }
 
-func (w *flushWaiters) add(end int64) chan error {
-	done := make(chan error, 1)
+func (w *flushWaiters) add(end int64, clock clockwork.Clock, timeout time.Duration) *flushWaiter {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.list = append(w.list, flushWaiter{end, done})
-	return done
+	var x *flushWaiter
+	if n := len(w.idle); n > 0 {
+		x, w.idle = w.idle[n-1], w.idle[:n-1]
+		x.timeout.Reset(timeout)
+	} else {
+		x = &flushWaiter{done: make(chan error, 1), timeout: clock.NewTimer(timeout)}
+	}
+	x.end, x.listed = end, true
+	w.list = append(w.list, x)
+	return x
 }
 
-func (w *flushWaiters) drop(done chan error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for i := range w.list {
-		if w.list[i].done == done {
-			w.list = append(w.list[:i], w.list[i+1:]...)
-			return
+// drop ends a wait, whether it was answered or not.
+func (w *flushWaiters) drop(x *flushWaiter) {
+	if !x.timeout.Stop() {
+		select {
+		case <-x.timeout.Chan():
+		default:
 		}
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if x.listed {
+		i := slices.Index(w.list, x)
+		w.list = slices.Delete(w.list, i, i+1)
+	}
+	select {
+	case <-x.done:
+	default:
+	}
+	w.idle = append(w.idle, x)
 }
 
 // wake answers those whose bytes are durable, or with an error everyone.
@@ -57,6 +81,7 @@ func (w *flushWaiters) wake(flushed int64, err error) {
 			kept = append(kept, x)
 			continue
 		}
+		x.listed = false
 		x.done <- err
 	}
 	clear(w.list[len(kept):])

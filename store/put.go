@@ -307,22 +307,18 @@ func (s *Store) AwaitFlush(ctx context.Context, endOffset int64) error {
 	if s.log.flushed.Load() >= endOffset {
 		return nil
 	}
-	done := s.waiters.add(endOffset)
+	wait := s.waiters.add(endOffset, s.deps.Clock, time.Duration(s.config().SyncFlushTimeout)*time.Millisecond)
+	defer s.waiters.drop(wait)
 	s.RequestFlush()
 	if s.log.flushed.Load() >= endOffset {
-		s.waiters.drop(done)
 		return nil
 	}
-	timeout := s.deps.Clock.NewTimer(time.Duration(s.config().SyncFlushTimeout) * time.Millisecond)
-	defer timeout.Stop()
 	select {
-	case err := <-done:
+	case err := <-wait.done:
 		return err
-	case <-timeout.Chan():
-		s.waiters.drop(done)
+	case <-wait.timeout.Chan():
 		return ErrFlushTimeout
 	case <-ctx.Done():
-		s.waiters.drop(done)
 		return ctx.Err()
 	}
 }
