@@ -74,8 +74,7 @@ func (c *checker) tagsAgree(v *message.View, code int64) bool {
 	if string(v.Topic) == message.ScheduleTopic || isExtAddress(code) {
 		return true
 	}
-	tags, _ := message.Property(string(v.Properties), message.PropTags)
-	return code == message.TagsCode(tags)
+	return code == tagsCodeOf(v.Properties)
 }
 
 func (c *checker) openQueue(key queueKey) *checkedQueue {

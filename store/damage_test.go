@@ -226,28 +226,7 @@ func TestAnOldQueueIsMissed(t *testing.T) {
 	for _, ending := range []string{"closed", "killed", "power loss"} {
 		for _, gone := range []string{listName, markName, "checkpoint"} {
 			t.Run(ending+"/"+gone, func(t *testing.T) {
-				d := &damaged{fs: vfs.NewMem(), cfg: smallConfig("/store"), bodies: map[int32][]string{}}
-				r := newRetained(t, d.fs, d.cfg)
-				for i := range damagedMessages {
-					q, body := int32(0), fmt.Sprint(i)
-					if i < 20 {
-						q = 1
-					}
-					mustPut(t, r.Store, newMessage("T", q, body))
-					d.bodies[q] = append(d.bodies[q], body)
-					if i%100 == 99 {
-						require.NoError(t, r.flushEverything())
-						r.clock.Advance(time.Minute)
-					}
-				}
-				switch ending {
-				case "closed":
-					require.NoError(t, r.Close())
-				case "killed":
-					d.fs = d.fs.Clone()
-				case "power loss":
-					d.fs, d.boot = d.fs.CrashClone(rand.New(rand.NewSource(1))), " later"
-				}
+				d := leaveOld(t, ending, 20)
 				d.remove(t, q1, gone)
 				log := d.open(t)
 				require.Contains(t, log, `"from":0`)

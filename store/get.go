@@ -262,7 +262,7 @@ func (s *Store) take(r *GetRequest, b *Batch, u unit, skipBelow int64) (int64, e
 	if !recordOf(rec, r.Topic, r.QueueID, b.NextOffset-1, u.phyOffset) {
 		return 0, errNowhere
 	}
-	if r.MatchRecord != nil && !r.MatchRecord(rec) || lost && r.MatchTags != nil && !r.MatchTags(tagsCodeOf(rec)) {
+	if r.MatchRecord != nil && !r.MatchRecord(rec) || lost && r.MatchTags != nil && !r.MatchTags(tagsCodeOf(message.RecordProperties(rec))) {
 		if b.Count == 0 {
 			b.Status = NoMatchedMessage
 		}
@@ -290,8 +290,9 @@ func recordOf(rec []byte, topic string, queueID int32, queueOffset, phyOffset in
 
 const lmqPrefix = "%LMQ%"
 
-func tagsCodeOf(rec []byte) int64 {
-	tags, _ := message.Property(unsafeString(message.RecordProperties(rec)), message.PropTags)
+// tagsCodeOf is the code of the tags that a record's properties have.
+func tagsCodeOf(properties []byte) int64 {
+	tags, _ := message.Property(unsafeString(properties), message.PropTags)
 	return message.TagsCode(tags)
 }
 

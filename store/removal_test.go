@@ -13,14 +13,14 @@ import (
 	"rocketd/store/vfs"
 )
 
-// leaveOld makes a store of which queue 1 has its messages in the oldest part of the log only, which a start would not
-// read for anything else, and leaves it.
-func leaveOld(t *testing.T, how string) *damaged {
+// leaveOld makes a store of which queue 1 has the first messages, in the oldest part of the log only, which a start would
+// not read for anything else, and leaves it.
+func leaveOld(t *testing.T, how string, first int) *damaged {
 	d := &damaged{fs: vfs.NewMem(), cfg: smallConfig("/store"), bodies: map[int32][]string{}}
 	r := newRetained(t, d.fs, d.cfg)
 	for i := range damagedMessages {
 		q, body := int32(0), fmt.Sprint(i)
-		if i < 60 {
+		if i < first {
 			q = 1
 		}
 		mustPut(t, r.Store, newMessage("T", q, body))
@@ -47,7 +47,7 @@ func TestRemovalsAreKnownToTheNextStart(t *testing.T) {
 			"both":                 func(d *damaged) { d.resize(t, q1+segmentName(400), 7); d.resize(t, d.index(t), 1000) },
 		} {
 			t.Run(ending+"/"+name, func(t *testing.T) {
-				d := leaveOld(t, ending)
+				d := leaveOld(t, ending, 60)
 				harm(d)
 				d.openCut(t)
 			})
@@ -82,7 +82,7 @@ func (d *damaged) openCut(t *testing.T) {
 func TestARefusalRemembersRemovals(t *testing.T) {
 	for _, ending := range append([]string{"power loss without a list"}, endings...) {
 		t.Run(ending, func(t *testing.T) {
-			d := leaveOld(t, ending)
+			d := leaveOld(t, ending, 60)
 			d.cfg.MessageIndexEnable = false // an index that is gone would tell it, too
 			d.remove(t, "abort")
 			d.resize(t, q1+segmentName(400), 7)
@@ -112,7 +112,7 @@ func TestADiskFailsDuringRecovery(t *testing.T) {
 	for _, ending := range append([]string{"power loss without a list"}, endings...) {
 		for name, fails := range map[string]func(op vfs.Op) error{"full": vfs.FullDisk, "read-only": vfs.ReadOnlyDisk, "gone": vfs.GoneDisk} {
 			t.Run(ending+"/"+name, func(t *testing.T) {
-				left := leaveOld(t, ending)
+				left := leaveOld(t, ending, 60)
 				left.resize(t, q1+segmentName(400), 7)
 				left.resize(t, left.index(t), 1000)
 				for at, reached := 0, true; reached; at += 1 + rng.Intn(30) {

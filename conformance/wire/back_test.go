@@ -62,8 +62,7 @@ func (p *pair) sameReturn(n *names, topic string, offset int) {
 	end := strconv.Itoa(offset + 1)
 	p.until("the message in "+topic, toBroker, protocol.GetMaxOffset, n, func(a *Answer) bool { return a.Field("offset") == end },
 		"topic", topic, "queueId", "0", "committed", "true")
-	fields := []string{"consumerGroup", "{group}", "topic", topic, "queueId", "0", "queueOffset", strconv.Itoa(offset), "maxMsgNums", "32",
-		"sysFlag", "4", "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG"}
+	fields := pullFields(topic, strconv.Itoa(offset), "32")
 	var place [2]string
 	for side, a := range p.must(toBroker, protocol.PullMessage, n, "", fields...) {
 		var m message.Message

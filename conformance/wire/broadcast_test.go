@@ -20,8 +20,7 @@ func TestBroadcasterMoves(t *testing.T) {
 		f := family{code: protocol.PullMessage, to: toBroker}
 		rules := []*rule{propertyOrder, {Allowance: Allowance{SameSet, "hash-order", `^ext$`}}, {Allowance: Allowance{SameSet, "remark-empty", `^remark$`}}}
 		pull := func(name, offset, client string) {
-			fields := []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", offset, "maxMsgNums", "32", "sysFlag", "4",
-				"commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG"}
+			fields := pullFields("{topic}", offset, "32")
 			if client != "" {
 				fields = append(fields, "requestSource", "1", "proxyFrowardClientId", client)
 			}
@@ -46,12 +45,7 @@ func TestBroadcastOffsetsAreNoGroups(t *testing.T) {
 		n := newNames()
 		p = p.with(t)
 		threeMessages(p, n)
-		p.must(toBroker, protocol.HeartBeat, n, strings.Replace(heartbeat, "CLUSTERING", "BROADCASTING", 1))
-		p.must(toBroker, protocol.PullMessage, n, "", "consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", "2", "maxMsgNums", "32",
-			"sysFlag", "4", "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG")
-		reached := func(a *Answer) bool { return a.Code == protocol.Success }
-		p.until("what the client has reached is stored", toBroker, protocol.QueryConsumerOffset, n, reached,
-			"consumerGroup", "{group}@broadcast", "topic", "{topic}", "queueId", "0", "setZeroIfNotFound", "false")
+		broadcastTo(p, n, "2")
 		p.sameAnswer(n, "its topics", protocol.QueryTopicsByConsumer, "group", "{group}@broadcast")
 		p.sameAnswer(n, "its topic's groups", protocol.QueryTopicConsumeByWho, "topic", "{topic}")
 		p.sameAnswer(n, "its progress", protocol.GetConsumeStats, "consumerGroup", "{group}@broadcast")

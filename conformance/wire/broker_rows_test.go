@@ -73,9 +73,14 @@ func markEnd(p *pair, n *names) {
 	n.put("next", ends[java].Field("offset"), ends[ours].Field("offset"))
 }
 
+// pullFields asks for messages of a topic's first queue, and does not wait for any.
+func pullFields(topic, offset, maxMsgNums string) []string {
+	return []string{"consumerGroup", "{group}", "topic", topic, "queueId", "0", "queueOffset", offset, "maxMsgNums", maxMsgNums, "sysFlag", "4",
+		"commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG"}
+}
+
 // stored shows the messages that came to {topic} since markEnd.
-var stored = probe{to: toBroker, code: protocol.PullMessage, fields: []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", "{next}",
-	"maxMsgNums", "32", "sysFlag", "4", "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG"}}
+var stored = probe{to: toBroker, code: protocol.PullMessage, fields: pullFields("{topic}", "{next}", "32")}
 
 // anyQueue are sends whose queue the Broker chooses.
 var anyQueue = []row{{name: "any queue", set: []string{"queueId", "-1", "e", "-1"}, unprobed: true}, {name: "lowest queue", set: []string{"queueId", "-2147483648", "e", "-2147483648"}, unprobed: true}}
@@ -230,8 +235,7 @@ var committed = probe{to: toBroker, code: protocol.QueryConsumerOffset, fields: 
 func broadcastTo(p *pair, n *names, offset string) {
 	p.t.Helper()
 	p.must(toBroker, protocol.HeartBeat, n, strings.Replace(heartbeat, "CLUSTERING", "BROADCASTING", 1))
-	p.must(toBroker, protocol.PullMessage, n, "", "consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", offset, "maxMsgNums", "32",
-		"sysFlag", "4", "commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG")
+	p.must(toBroker, protocol.PullMessage, n, "", pullFields("{topic}", offset, "32")...)
 	p.until("the broadcasting group's offset", toBroker, protocol.QueryConsumerOffset, n, func(a *Answer) bool { return a.Field("offset") == offset },
 		"consumerGroup", "{group}@broadcast", "topic", "{topic}", "queueId", "0")
 }

@@ -42,16 +42,12 @@ func TestIPv6(t *testing.T) {
 func sameByIPv6(t *testing.T, byV4, byV6 *pair) {
 	n := newNames()
 	topicAndGroup(byV4, n)
-	pull := func(offset string) []string {
-		return []string{"consumerGroup", "{group}", "topic", "{topic}", "queueId", "0", "queueOffset", offset, "maxMsgNums", "1", "sysFlag", "4",
-			"commitOffset", "0", "suspendTimeoutMillis", "0", "subscription", "*", "subVersion", "0", "expressionType", "TAG"}
-	}
 	for i, from := range []*pair{byV4, byV6} {
 		send(from, n, i)
 		end := []string{"1", "2"}[i]
 		from.until("the message to be read", toBroker, protocol.GetMaxOffset, n, func(a *Answer) bool { return a.Field("offset") == end },
 			"topic", "{topic}", "queueId", "0", "committed", "true")
-		from.sameAnswer(n, "the message", protocol.PullMessage, pull([]string{"0", "1"}[i])...)
+		from.sameAnswer(n, "the message", protocol.PullMessage, pullFields("{topic}", []string{"0", "1"}[i], "1")...)
 		from.sameAnswer(n, "the message by its id", protocol.ViewMessageByID, "topic", "{topic}", "offset", "{offset}")
 		for side, a := range from.must(toBroker, protocol.ViewMessageByID, n, "", "topic", "{topic}", "offset", "{offset}") {
 			var m message.Message
