@@ -244,6 +244,7 @@ const (
 	atLeast
 	less
 	atMost
+	same
 )
 
 var orders = map[string]order{">": greater, ">=": atLeast, "<": less, "<=": atMost}
@@ -257,8 +258,10 @@ func (o order) holds(compared int) bool {
 		return compared >= 0
 	case less:
 		return compared < 0
+	case atMost:
+		return compared <= 0
 	}
-	return compared <= 0
+	return compared == 0
 }
 
 type compare struct {
@@ -282,10 +285,10 @@ func (x *compare) test(p *properties) outcome {
 		return unknown
 	}
 	if l.kind == text && r.kind == text {
-		if l, err = parseDouble(l.s); err != nil {
+		if l, err = parseAs(l.s, double); err != nil {
 			return failed
 		}
-		if r, err = parseDouble(r.s); err != nil {
+		if r, err = parseAs(r.s, double); err != nil {
 			return failed
 		}
 	}
@@ -298,7 +301,7 @@ func (x *compare) test(p *properties) outcome {
 
 func (x *compare) eval(p *properties) (value, error) { return x.test(p).value() }
 
-// compareNumber is a compare of a property with a number, which is what most are.
+// compareNumber is a compare of a property with a number, which is what most are, or whether they are equal.
 type compareNumber struct {
 	op   order
 	name property
@@ -310,11 +313,21 @@ func (x *compareNumber) test(p *properties) outcome {
 	if s == "" {
 		return unknown
 	}
-	v, err := parseAs(s, x.with.kind)
-	if err != nil {
+	var compared int
+	var ok bool
+	if x.with.kind == double {
+		var f float64
+		f, ok = parseDouble(s)
+		compared = compareDouble(f, x.with.f)
+	} else {
+		var n int64
+		n, ok = parseInteger(s, x.with.kind)
+		compared = cmp.Compare(n, x.with.i)
+	}
+	if !ok {
 		return failed
 	}
-	return told(x.op.holds(compareSame(v, x.with)))
+	return told(x.op.holds(compared))
 }
 
 func (x *compareNumber) eval(p *properties) (value, error) { return x.test(p).value() }
@@ -331,11 +344,19 @@ func (x *between) test(p *properties) outcome {
 	if s == "" {
 		return unknown
 	}
-	v, err := parseAs(s, x.low.kind)
-	if err != nil {
+	var inside, ok bool
+	if x.low.kind == double {
+		var f float64
+		f, ok = parseDouble(s)
+		inside = compareDouble(f, x.low.f) >= 0 && compareDouble(f, x.high.f) <= 0
+	} else {
+		var n int64
+		n, ok = parseInteger(s, x.low.kind)
+		inside = n >= x.low.i && n <= x.high.i
+	}
+	if !ok {
 		return failed
 	}
-	inside := compareSame(v, x.low) >= 0 && compareSame(v, x.high) <= 0
 	return told(inside != x.not)
 }
 

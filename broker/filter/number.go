@@ -14,59 +14,56 @@ import (
 )
 
 // parseAs reads a text as a number of a kind.
-func parseAs(s string, kind valueKind) (value, error) {
-	switch kind {
-	case integer:
-		return parseInteger(s, integer, math.MinInt32, math.MaxInt32)
-	case long:
-		return parseInteger(s, long, math.MinInt64, math.MaxInt64)
+func parseAs(s string, kind valueKind) (v value, err error) {
+	var ok bool
+	v.kind = kind
+	if kind == double {
+		v.f, ok = parseDouble(s)
+	} else {
+		v.i, ok = parseInteger(s, kind)
 	}
-	return parseDouble(s)
+	if !ok {
+		return value{}, errIncomparable
+	}
+	return v, nil
 }
 
-// parseInteger takes an optional sign and digits, of any script as Java does.
-func parseInteger(s string, kind valueKind, low, high int64) (value, error) {
+// parseInteger takes an optional sign and digits, of any script as Java does, if they fit into the kind.
+func parseInteger(s string, kind valueKind) (n int64, ok bool) {
 	negative := false
 	if s != "" && (s[0] == '-' || s[0] == '+') {
 		negative = s[0] == '-'
 		s = s[1:]
 	}
-	if s == "" {
-		return value{}, errIncomparable
-	}
-	if n, ok := plainDigits(s); ok {
+	if n, ok = plainDigits(s); ok {
 		if negative {
 			n = -n
 		}
-		if n < low || n > high {
-			return value{}, errIncomparable
-		}
-		return value{kind: kind, i: n}, nil
+	} else if n, ok = anyDigits(s, negative); !ok {
+		return 0, false
 	}
-	n := int64(0) // counted downwards, because there is one negative number more
-	for _, r := range s {
+	return n, kind == long || n == int64(int32(n))
+}
+
+// anyDigits reads digits of any script that fit into 64 bits.
+func anyDigits(s string, negative bool) (n int64, ok bool) {
+	for _, r := range s { // downwards, because there is one negative number more
 		d, ok := digitValue(r)
 		if !ok || n < (math.MinInt64+d)/10 {
-			return value{}, errIncomparable
+			return 0, false
 		}
 		n = n*10 - d
 	}
-	if !negative {
-		if n == math.MinInt64 {
-			return value{}, errIncomparable
-		}
-		n = -n
+	if negative {
+		return n, s != ""
 	}
-	if n < low || n > high {
-		return value{}, errIncomparable
-	}
-	return value{kind: kind, i: n}, nil
+	return -n, s != "" && n != math.MinInt64
 }
 
 // plainDigits reads what most numbers are: some ASCII digits.
 func plainDigits(s string) (n int64, ok bool) {
 	const most = 18 // which cannot overflow
-	if len(s) > most {
+	if s == "" || len(s) > most {
 		return 0, false
 	}
 	for i := range len(s) {
@@ -96,7 +93,7 @@ func digitValue(r rune) (int64, bool) {
 }
 
 // parseDouble takes blanks around, NaN and Infinity by these names, a hexadecimal form with its exponent, and a suffix d or f.
-func parseDouble(s string) (value, error) {
+func parseDouble(s string) (float64, bool) {
 	for s != "" && s[0] <= ' ' {
 		s = s[1:]
 	}
@@ -104,17 +101,10 @@ func parseDouble(s string) (value, error) {
 		s = s[:len(s)-1]
 	}
 	if !doubleForm(&s) {
-		return value{}, errIncomparable
+		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
-	if err != nil && !isRange(err) {
-		return value{}, errIncomparable
-	}
-	return value{kind: double, f: f}, nil
-}
-
-func isRange(err error) bool {
-	return errors.Is(err, strconv.ErrRange)
+	return f, err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 // doubleForm says whether Java would take s, in what strconv takes as well, and cuts off the suffix.

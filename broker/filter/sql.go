@@ -196,8 +196,13 @@ func (p *parser) equal(left expr, not bool) (expr, error) {
 		return nil, p.fail("%v cannot be compared with %v", l.value, r.value)
 	}
 	var x condition = &equal{left, right}
-	if name, ok := left.(property); ok && rightLiteral && r.kind == text {
-		x = &equalText{name, r.s}
+	if name, ok := left.(property); ok && rightLiteral {
+		switch {
+		case r.kind == text:
+			x = &equalText{name, r.s}
+		case r.isNumber():
+			x = &compareNumber{same, name, r.value}
+		}
 	}
 	if not {
 		return &negation{x}, nil

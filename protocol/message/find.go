@@ -12,7 +12,8 @@ import (
 // Names are names of properties. A name's number is its place.
 type Names struct {
 	list    []string
-	first   [256]bool      // bytes that a name begins with
+	last    [256]int       // of those that begin with a byte, the one entered last; counted from 1
+	next    []int          // for each name, the one before it that begins with its first byte; counted from 1
 	numbers map[string]int // of more names than are looked through quicker than looked up
 }
 
@@ -21,13 +22,16 @@ const fewNames = 16
 
 // Number is that of a name, which is entered if it is new.
 func (n *Names) Number(name string) int {
-	if i := n.find(name); i >= 0 {
+	if i, ok := n.known(name); ok {
 		return i
 	}
 	n.list = append(n.list, name)
+	previous := 0
 	if name != "" {
-		n.first[name[0]] = true
+		previous = n.last[name[0]]
+		n.last[name[0]] = len(n.list)
 	}
+	n.next = append(n.next, previous)
 	switch {
 	case n.numbers != nil:
 		n.numbers[name] = len(n.list) - 1
@@ -40,15 +44,13 @@ func (n *Names) Number(name string) int {
 	return len(n.list) - 1
 }
 
-// find is the number of a name, -1 where it is not among them.
-func (n *Names) find(name string) int {
-	if n.numbers == nil {
-		return slices.Index(n.list, name)
+func (n *Names) known(name string) (int, bool) {
+	if n.numbers != nil {
+		i, ok := n.numbers[name]
+		return i, ok
 	}
-	if i, ok := n.numbers[name]; ok {
-		return i
-	}
-	return -1
+	i := slices.Index(n.list, name)
+	return i, i >= 0
 }
 
 // Span is where a value stands in the text of the properties. Start is 0 for what is absent.
@@ -63,8 +65,8 @@ func (n *Names) Find(props string, spans []Span) []Span {
 		if i := strings.IndexByte(props[at:], valueEnd); i >= 0 {
 			end = at + i
 		}
-		if n.first[props[at]] {
-			n.note(props[at:end], int32(at), spans)
+		if last := n.last[props[at]]; last != 0 {
+			n.note(props[at:end], int32(at), last, spans)
 		}
 		at = end + 1
 	}
@@ -72,12 +74,28 @@ func (n *Names) Find(props string, spans []Span) []Span {
 }
 
 // note enters a pair, which begins at start, if its name is wanted and its value is not empty.
-func (n *Names) note(pair string, start int32, spans []Span) {
-	end := strings.IndexByte(pair, nameEnd)
-	if end < 0 || end == len(pair)-1 {
+func (n *Names) note(pair string, start int32, last int, spans []Span) {
+	i, ok := n.named(pair, last)
+	if !ok {
 		return
 	}
-	if i := n.find(pair[:end]); i >= 0 {
-		spans[i] = Span{start + int32(end) + 1, start + int32(len(pair))}
+	if value := len(n.list[i]) + 1; value < len(pair) {
+		spans[i] = Span{start + int32(value), start + int32(len(pair))}
 	}
+}
+
+// named is the number of a pair's name. Of the names that begin with its first byte, last is the one entered last.
+func (n *Names) named(pair string, last int) (number int, ok bool) {
+	if n.numbers != nil {
+		end := max(strings.IndexByte(pair, nameEnd), 0)
+		number, ok = n.numbers[pair[:end]]
+		return number, ok
+	}
+	for ; last != 0; last = n.next[last-1] {
+		name := n.list[last-1]
+		if len(pair) > len(name) && pair[len(name)] == nameEnd && pair[:len(name)] == name {
+			return last - 1, true
+		}
+	}
+	return 0, false
 }

@@ -3,6 +3,7 @@
 package message
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -52,10 +53,23 @@ func FuzzPropertyText(f *testing.F) {
 		require.Equal(t, pairs[name] != "", ok)
 		uniqKey, keys, tags := IndexedProperties(props)
 		require.Equal(t, []string{pairs[PropUniqKey], pairs[PropKeys], pairs[PropTags]}, []string{uniqKey, keys, tags})
-		names := new(Names)
-		at := names.Number(name)
-		span := names.Find(props, nil)[at]
-		require.Equal(t, pairs[name], props[span.Start:span.End])
+		for _, more := range []int{0, 2 * fewNames} { // looked through, looked up
+			names, wanted := new(Names), []string{name, "TA", "TAGS", "TAGSX"}
+			for i := range more {
+				wanted = append(wanted, fmt.Sprint("T", i))
+			}
+			for name := range pairs {
+				wanted = append(wanted, name)
+			}
+			for _, name := range wanted {
+				names.Number(name)
+			}
+			spans := names.Find(props, nil)
+			for _, name := range wanted {
+				span := spans[names.Number(name)]
+				require.Equal(t, pairs[name], props[span.Start:span.End])
+			}
+		}
 
 		removed, set := RemoveProperty(props, name), SetProperty(props, name, value)
 		delete(pairs, name)
