@@ -22,7 +22,7 @@ type watch struct {
 	closed bool               // guarded by mu: takes no more connections
 	empty  chan struct{}      // holds a token after the last connection went
 
-	workers *workers // of the connections' parked calls
+	workers workers // of the connections' parked calls
 
 	stop    chan struct{}
 	stopped chan struct{}
@@ -37,7 +37,6 @@ func newWatch() *watch {
 		stop:    make(chan struct{}),
 		stopped: make(chan struct{}),
 	}
-	w.workers = newWorkers(w.stop)
 	w.now.Store(1)
 	return w
 }
@@ -61,6 +60,7 @@ func (w *watch) run(l limits) {
 func (w *watch) halt() {
 	close(w.stop)
 	<-w.stopped
+	w.workers.close()
 }
 
 // look closes the connections that are idle, slow or stuck.

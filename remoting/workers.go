@@ -2,7 +2,7 @@
 
 package remoting
 
-import "sync/atomic"
+import "sync"
 
 // maxIdleWorkers wait for something to do; further ones end.
 const maxIdleWorkers = 16
@@ -10,37 +10,55 @@ const maxIdleWorkers = 16
 // workers run parked calls when they go on. They are used again: a goroutine that was made for one call would first have
 // to grow its stack, which costs more than to hand the call over.
 type workers struct {
-	tasks chan func() // taken by those that are idle
-	idle  atomic.Int32
-	stop  <-chan struct{} // ends the idle ones
-}
-
-func newWorkers(stop <-chan struct{}) *workers {
-	return &workers{tasks: make(chan func()), stop: stop}
+	mu     sync.Mutex
+	idle   []chan<- func() // of those that wait for a task, the last one to begin last
+	closed bool
 }
 
 // run has fn run by a worker that is idle, or by a new one. It does not wait.
 func (w *workers) run(fn func()) {
-	select {
-	case w.tasks <- fn:
-	default:
+	w.mu.Lock()
+	last := len(w.idle) - 1
+	if last < 0 {
+		w.mu.Unlock()
 		go w.work(fn)
+		return
 	}
+	worker := w.idle[last]
+	w.idle = w.idle[:last]
+	w.mu.Unlock()
+	worker <- fn
 }
 
 func (w *workers) work(fn func()) {
-	for {
+	tasks := make(chan func(), 1) // so that who hands one over never waits
+	for fn != nil {
 		fn()
-		if w.idle.Add(1) > maxIdleWorkers {
-			w.idle.Add(-1)
+		if !w.rest(tasks) {
 			return
 		}
-		select {
-		case fn = <-w.tasks:
-			w.idle.Add(-1)
-		case <-w.stop:
-			w.idle.Add(-1)
-			return
-		}
+		fn = <-tasks
 	}
+}
+
+// rest enters a worker as idle. It reports false when it is to end.
+func (w *workers) rest(tasks chan<- func()) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.idle) == maxIdleWorkers {
+		return false
+	}
+	w.idle = append(w.idle, tasks)
+	return true
+}
+
+// close ends the idle workers, and the others after their task.
+func (w *workers) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for _, worker := range w.idle {
+		worker <- nil
+	}
+	w.idle = nil
 }

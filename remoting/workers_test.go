@@ -13,8 +13,12 @@ import (
 
 // Nothing waits for a worker, however many are at work; those that stay idle are few and end when told.
 func TestWorkers(t *testing.T) {
-	stop := make(chan struct{})
-	w := newWorkers(stop)
+	w := new(workers)
+	idle := func() int {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return len(w.idle)
+	}
 	const count = 10 * maxIdleWorkers
 	for range 3 {
 		var ran atomic.Int32
@@ -31,8 +35,8 @@ func TestWorkers(t *testing.T) {
 		require.Eventually(t, func() bool { return ran.Load() == count }, 10*time.Second, time.Millisecond, "all at once")
 		close(gate)
 		all.Wait()
-		require.Eventually(t, func() bool { return w.idle.Load() == maxIdleWorkers }, 10*time.Second, time.Millisecond)
+		require.Eventually(t, func() bool { return idle() == maxIdleWorkers }, 10*time.Second, time.Millisecond)
 	}
-	close(stop)
-	require.Eventually(t, func() bool { return w.idle.Load() == 0 }, 10*time.Second, time.Millisecond)
+	w.close()
+	require.Zero(t, idle())
 }

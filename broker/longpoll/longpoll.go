@@ -9,6 +9,7 @@ import (
 	"container/heap"
 	"context"
 	"hash/maphash"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,27 +50,33 @@ type Table struct {
 
 	count  atomic.Int64  // parked requests; lets Arrive leave at once when there are none
 	kick   chan struct{} // tells Run that the next deadline became earlier
+	alarm  atomic.Int64  // when Run looks next, in nanoseconds since 1970; never while it is looking
 	shards [shardCount]shard
 }
 
 type shard struct {
 	mu     sync.Mutex
 	closed bool
-	queues map[Key]map[*parked]struct{}
+	queues map[Key]*queue // that someone waits for
 	due    dueHeap
 }
+
+// queue is who waits for it, in no order.
+type queue struct{ waiting []*parked }
 
 type parked struct {
 	Parking
 	passedOver bool // an arrival did not match
 	at         int  // place in the shard's heap, -1 when woken
+	queue      *queue
+	place      int // among those who wait for the queue
 }
 
 // New returns a table that holds at most limit requests.
 func New(clock clockwork.Clock, limit int) *Table {
 	t := &Table{clock: clock, limit: int64(limit), seed: maphash.MakeSeed(), kick: make(chan struct{}, 1)}
 	for i := range t.shards {
-		t.shards[i].queues = map[Key]map[*parked]struct{}{}
+		t.shards[i].queues = map[Key]*queue{}
 	}
 	return t
 }
@@ -93,19 +100,16 @@ func (t *Table) Park(p Parking) bool {
 		t.count.Add(-1)
 		return false
 	}
-	e := &parked{Parking: p}
-	waiting := s.queues[p.Key]
-	if waiting == nil {
-		waiting = map[*parked]struct{}{}
-		s.queues[p.Key] = waiting
+	q := s.queues[p.Key]
+	if q == nil {
+		q = new(queue)
+		s.queues[p.Key] = q
 	}
-	waiting[e] = struct{}{}
+	e := &parked{Parking: p, queue: q, place: len(q.waiting)}
+	q.waiting = append(q.waiting, e)
 	heap.Push(&s.due, e)
-	first := e.at == 0
 	s.mu.Unlock()
-	if first {
-		t.reschedule()
-	}
+	t.wakeRunBy(p.Deadline)
 	return true
 }
 
@@ -128,31 +132,33 @@ func (t *Table) Recheck(key Key, last int64) {
 func (t *Table) wake(key Key, last int64, match func(*parked) bool) {
 	s := t.shard(key)
 	s.mu.Lock()
-	waiting := s.queues[key]
-	if len(waiting) == 0 {
+	q := s.queues[key]
+	if q == nil {
 		s.mu.Unlock()
 		return
 	}
-	var woken []*parked
-	earlier := false
-	for e := range waiting {
+	woken := make([]*parked, 0, len(q.waiting))
+	var soon time.Time // the recheck of those that are passed over now
+	for _, e := range q.waiting {
 		switch {
 		case last < e.Offset:
 		case match(e):
 			woken = append(woken, e)
 		case !e.passedOver:
 			e.passedOver = true
-			if soon := t.clock.Now().Add(recheckAfter); soon.Before(e.Deadline) {
+			if soon.IsZero() {
+				soon = t.clock.Now().Add(recheckAfter)
+			}
+			if soon.Before(e.Deadline) {
 				e.Deadline = soon
 				heap.Fix(&s.due, e.at)
-				earlier = earlier || e.at == 0
 			}
 		}
 	}
 	t.remove(s, woken)
 	s.mu.Unlock()
-	if earlier {
-		t.reschedule()
+	if !soon.IsZero() {
+		t.wakeRunBy(soon)
 	}
 	for _, e := range woken {
 		e.Wake()
@@ -163,12 +169,21 @@ func (t *Table) wake(key Key, last int64, match func(*parked) bool) {
 func (t *Table) remove(s *shard, gone []*parked) {
 	for _, e := range gone {
 		heap.Remove(&s.due, e.at)
-		waiting := s.queues[e.Key]
-		if delete(waiting, e); len(waiting) == 0 {
+		e.queue.remove(e)
+		if len(e.queue.waiting) == 0 {
 			delete(s.queues, e.Key)
 		}
 	}
 	t.count.Add(-int64(len(gone)))
+}
+
+func (q *queue) remove(e *parked) {
+	end := len(q.waiting) - 1
+	last := q.waiting[end]
+	last.place = e.place
+	q.waiting[e.place] = last
+	q.waiting[end] = nil
+	q.waiting = q.waiting[:end]
 }
 
 // Drop forgets the requests of a peer whose connection has closed. They are
@@ -225,6 +240,7 @@ func (t *Table) Run(ctx context.Context) error {
 
 // expire wakes what is due and returns the next deadline.
 func (t *Table) expire() (next time.Time, any bool) {
+	t.alarm.Store(math.MaxInt64) // what is parked from here on wakes Run, as it may be in a shard that was looked at
 	now := t.clock.Now()
 	for i := range t.shards {
 		s := &t.shards[i]
@@ -242,6 +258,9 @@ func (t *Table) expire() (next time.Time, any bool) {
 			e.Wake()
 		}
 	}
+	if any {
+		t.alarm.Store(next.UnixNano())
+	}
 	return next, any
 }
 
@@ -255,7 +274,11 @@ func (t *Table) close() {
 	}
 }
 
-func (t *Table) reschedule() {
+// wakeRunBy has Run look at a deadline in time. Most are later than the one that it waits for.
+func (t *Table) wakeRunBy(deadline time.Time) {
+	if deadline.UnixNano() >= t.alarm.Load() {
+		return
+	}
 	select {
 	case t.kick <- struct{}{}:
 	default:
