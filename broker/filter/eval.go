@@ -305,7 +305,7 @@ func (x *compare) eval(p *properties) (value, error) { return x.test(p).value() 
 type compareNumber struct {
 	op   order
 	name property
-	with value
+	with numeric
 }
 
 func (x *compareNumber) test(p *properties) outcome {
@@ -313,21 +313,11 @@ func (x *compareNumber) test(p *properties) outcome {
 	if s == "" {
 		return unknown
 	}
-	var compared int
-	var ok bool
-	if x.with.kind == double {
-		var f float64
-		f, ok = parseDouble(s)
-		compared = compareDouble(f, x.with.f)
-	} else {
-		var n int64
-		n, ok = parseInteger(s, x.with.kind)
-		compared = cmp.Compare(n, x.with.i)
-	}
+	n, ok := parseNumber(s, x.with.kind)
 	if !ok {
 		return failed
 	}
-	return told(x.op.holds(compared))
+	return told(x.op.holds(n.compare(x.with)))
 }
 
 func (x *compareNumber) eval(p *properties) (value, error) { return x.test(p).value() }
@@ -335,7 +325,7 @@ func (x *compareNumber) eval(p *properties) (value, error) { return x.test(p).va
 // between is two compareNumbers of a property, with numbers of one kind.
 type between struct {
 	name      property
-	low, high value
+	low, high numeric
 	not       bool
 }
 
@@ -344,19 +334,11 @@ func (x *between) test(p *properties) outcome {
 	if s == "" {
 		return unknown
 	}
-	var inside, ok bool
-	if x.low.kind == double {
-		var f float64
-		f, ok = parseDouble(s)
-		inside = compareDouble(f, x.low.f) >= 0 && compareDouble(f, x.high.f) <= 0
-	} else {
-		var n int64
-		n, ok = parseInteger(s, x.low.kind)
-		inside = n >= x.low.i && n <= x.high.i
-	}
+	n, ok := parseNumber(s, x.low.kind)
 	if !ok {
 		return failed
 	}
+	inside := n.compare(x.low) >= 0 && n.compare(x.high) <= 0
 	return told(inside != x.not)
 }
 
@@ -415,12 +397,10 @@ func compareSame(l, r value) int {
 	switch l.kind {
 	case boolean:
 		return cmp.Compare(bit(l.b), bit(r.b))
-	case double:
-		return compareDouble(l.f, r.f)
 	case text:
 		return cmp.Compare(l.s, r.s)
 	}
-	return cmp.Compare(l.i, r.i)
+	return l.number().compare(r.number())
 }
 
 func bit(b bool) int {

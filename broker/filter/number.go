@@ -13,19 +13,42 @@ import (
 	"unicode"
 )
 
-// parseAs reads a text as a number of a kind.
-func parseAs(s string, kind valueKind) (v value, err error) {
-	var ok bool
-	v.kind = kind
-	if kind == double {
-		v.f, ok = parseDouble(s)
-	} else {
-		v.i, ok = parseInteger(s, kind)
+// numeric is a value that is a number, without what else a value may be: most evaluations need no more.
+type numeric struct {
+	kind valueKind
+	i    int64
+	f    float64
+}
+
+func (v value) number() numeric { return numeric{v.kind, v.i, v.f} }
+func (n numeric) value() value  { return value{kind: n.kind, i: n.i, f: n.f} }
+
+// compare is as Java's compareTo. Both are of one kind.
+func (n numeric) compare(with numeric) int {
+	if n.kind == double {
+		return compareDouble(n.f, with.f)
 	}
+	return cmp.Compare(n.i, with.i)
+}
+
+// parseNumber reads a text as a number of a kind.
+func parseNumber(s string, kind valueKind) (n numeric, ok bool) {
+	n.kind = kind
+	if kind == double {
+		n.f, ok = parseDouble(s)
+	} else {
+		n.i, ok = parseInteger(s, kind)
+	}
+	return n, ok
+}
+
+// parseAs is parseNumber where a value is wanted.
+func parseAs(s string, kind valueKind) (value, error) {
+	n, ok := parseNumber(s, kind)
 	if !ok {
 		return value{}, errIncomparable
 	}
-	return v, nil
+	return n.value(), nil
 }
 
 // parseInteger takes an optional sign and digits, of any script as Java does, if they fit into the kind.

@@ -201,7 +201,7 @@ func (p *parser) equal(left expr, not bool) (expr, error) {
 		case r.kind == text:
 			x = &equalText{name, r.s}
 		case r.isNumber():
-			x = &compareNumber{same, name, r.value}
+			x = &compareNumber{same, name, r.number()}
 		}
 	}
 	if not {
@@ -276,7 +276,7 @@ func (p *parser) newCompare(op string, left, right expr) (condition, error) {
 	}
 	name, isName := left.(property)
 	if with, ok := right.(constant); ok && isName {
-		return &compareNumber{orders[op], name, with.value}, nil
+		return &compareNumber{orders[op], name, with.number()}, nil
 	}
 	return &compare{orders[op], left, right}, nil
 }
