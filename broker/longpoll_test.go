@@ -159,7 +159,7 @@ type pollConn struct {
 }
 
 func newPolls(t *testing.T, v *verdict) *polls {
-	p := &polls{v: v, b: newBroker(t, vfs.NewMem(), clockwork.NewRealClock(), func(c *Config) { c.ServerConfig.MaxIdleSeconds = 3600 })}
+	p := &polls{v: v, b: newBroker(t, vfs.NewMem(), clockwork.NewRealClock(), func(c *Config) { c.MaxIdleSeconds = 3600 })}
 	p.producer = remoting.NewClient(remoting.DefaultClientConfig(), nil, zerolog.Nop(), p.b.network.Dial)
 	require.NoError(v, p.b.topics.Put(protocol.NewTopicConfig("T", pollQueues, pollQueues, protocol.PermRead|protocol.PermWrite)))
 	for range pollConnections {

@@ -65,7 +65,7 @@ func (w *flushWaiters) drop(x *flushWaiter) {
 		w.list = slices.Delete(w.list, i, i+1)
 	}
 	select {
-	case <-x.done:
+	case <-x.done: //nolint:errcheck // an answer that nobody waits for any more
 	default:
 	}
 	w.idle = append(w.idle, x)
