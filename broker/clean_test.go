@@ -71,7 +71,8 @@ func TestAFullDiskRefusesAndHeals(t *testing.T) {
 	testkit.Eventually(t, func() bool { return send().Code == protocol.ServiceNotAvailable }, "a send to be refused")
 	remark := b.putOutcome(b.store.Writeable()).Error()
 	require.Contains(t, remark, "service not available now. It may be caused by one of the following reasons: the broker's disk is full [CL:  0.9")
-	require.Contains(t, remark, "of the partition of /store/commitlog are used, more than diskSpaceWarningLevelRatio=90")
+	// the log and the rest share the partition: whichever was looked at last may be the fuller by a write
+	require.Regexp(t, "of the partition of /store(/commitlog)? are used, more than diskSpaceWarningLevelRatio=90", remark)
 	testkit.Eventually(t, func() bool { return send().Code == protocol.Success }, "sends to be taken again")
 	low, _, _ := b.store.QueueRange("T", 0)
 	require.Positive(t, low)
