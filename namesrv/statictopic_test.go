@@ -68,7 +68,7 @@ func TestMappingsStandInRoutes(t *testing.T) {
 // What mappings hold together is bounded, whoever registers them.
 func TestMappingsAreBounded(t *testing.T) {
 	f := newServer(t)
-	names := make([]string, 40)
+	names := make([]string, maxMappedQueues/maxQueueNums+1)
 	mappings := map[string]fastjson.Raw{}
 	for i := range names {
 		names[i] = fmt.Sprint("S", i)

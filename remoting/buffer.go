@@ -69,12 +69,16 @@ const maxSpareOut = 64 << 10
 
 var outboxes = sync.Pool{New: func() any { return &outbox{buf: make([]byte, 0, minBlock)} }}
 
-// insert adds a slice that is not copied.
-func (o *outbox) insert(b []byte) {
-	if len(b) == 0 {
+// add appends b, or refers to it until the write.
+func (o *outbox) add(b []byte, copied bool) {
+	switch {
+	case len(b) == 0:
 		return
+	case copied:
+		o.buf = append(o.buf, b...)
+	default:
+		o.cuts = append(o.cuts, cut{len(o.buf), b})
 	}
-	o.cuts = append(o.cuts, cut{len(o.buf), b})
 	o.size += len(b)
 }
 

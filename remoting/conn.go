@@ -6,6 +6,7 @@ package remoting
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -47,6 +48,7 @@ type conn struct {
 	*shared
 	id     uint64
 	nc     net.Conn
+	socket io.ReadWriter // nc, for the reader's reads and the writer's short writes
 	watch  *watch
 	remote string
 	local  string
@@ -89,6 +91,7 @@ func newConn(s *shared, nc net.Conn, w *watch) *conn {
 		shared: s,
 		id:     lastPeerID.Add(1),
 		nc:     nc,
+		socket: newSocket(nc),
 		watch:  w,
 		remote: addrText(nc.RemoteAddr()),
 		local:  addrText(nc.LocalAddr()),

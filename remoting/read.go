@@ -45,7 +45,7 @@ func (c *conn) readLoop() {
 	c.call = newCall(c.ctx, c.mux, c, c)
 	defer c.dropInput()
 	for {
-		n, err := c.nc.Read(in.block.b[in.end:])
+		n, err := c.socket.Read(in.block.b[in.end:])
 		if n > 0 {
 			c.lastRead.Store(c.watch.now.Load())
 			in.end += n

@@ -16,6 +16,9 @@ import (
 const (
 	// copyBelow is the body size up to which copying is cheaper than one more slice in the write.
 	copyBelow = 8 << 10
+	// piecesBelow is how much may wait to be written for pieces to be copied to it. Behind more, one write of many slices is
+	// as cheap, and needs no memory.
+	piecesBelow = 16 << 10
 	// writeStep is the piece of a write that must make progress within the write timeout.
 	writeStep = 256 << 10
 )
@@ -72,15 +75,11 @@ func (c *conn) queue(cmd *protocol.Command, pieces [][]byte, a Attachment, copyB
 	}
 	before := o.size
 	o.buf = buf
-	if copyBody || len(cmd.Body) <= copyBelow {
-		o.buf = append(o.buf, cmd.Body...)
-	}
 	o.size += len(o.buf) - from
-	if !copyBody && len(cmd.Body) > copyBelow {
-		o.insert(cmd.Body)
-	}
+	o.add(cmd.Body, copyBody || body <= copyBelow)
+	few := body <= copyBelow && len(o.buf)+body <= piecesBelow
 	for _, p := range pieces {
-		o.insert(p)
+		o.add(p, few)
 	}
 	if a != nil {
 		o.attached = append(o.attached, a)
@@ -158,7 +157,7 @@ func (c *conn) write(o *outbox) error {
 	}()
 	c.writeSince.Store(c.watch.now.Load())
 	if len(o.cuts) == 0 && len(o.buf) <= writeStep {
-		_, err := c.nc.Write(o.buf)
+		_, err := c.socket.Write(o.buf)
 		return err
 	}
 	for v := o.gather(); len(v) > 0; {

@@ -64,7 +64,7 @@ func TestCrash(t *testing.T) {
 		return
 	}
 	began, points, seed := time.Now(), 0, int64(1)
-	for ; points < *crashPoints; seed++ {
+	for ; points < *crashPoints/testkit.Sparse(5); seed++ {
 		ok := t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { points += crashRun(t, seed) })
 		if !ok {
 			t.Fatalf("repeat with: go test ./store -run TestCrash -seed %d", seed)

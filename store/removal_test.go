@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"rocketd/internal/testkit"
 	"rocketd/store/vfs"
 )
 
@@ -60,7 +61,7 @@ func (d *damaged) openCut(t *testing.T) {
 	rng := rand.New(rand.NewSource(max(*crashSeed, 1)))
 	points := 0
 	d.fs.SetFault(func(op vfs.Op) error {
-		if points++; !op.Changes() || op.Kind != "remove" && points > 40 && rng.Intn(20) > 0 {
+		if points++; !op.Changes() || op.Kind != "remove" && points > 40 && rng.Intn(20) > 0 || rng.Intn(testkit.Sparse(6)) > 0 {
 			return nil
 		}
 		killed, failed := *d, *d
@@ -115,7 +116,7 @@ func TestADiskFailsDuringRecovery(t *testing.T) {
 				left := leaveOld(t, ending, 60)
 				left.resize(t, q1+segmentName(400), 7)
 				left.resize(t, left.index(t), 1000)
-				for at, reached := 0, true; reached; at += 1 + rng.Intn(30) {
+				for at, reached := 0, true; reached; at += 1 + rng.Intn(30*testkit.Sparse(6)) {
 					d, n := *left, 0
 					d.fs = left.fs.Clone()
 					d.fs.SetFault(func(op vfs.Op) error {

@@ -236,7 +236,7 @@ func TestS7Frames(t *testing.T) {
 				require.NoError(t, err)
 				defer nc.Close()
 				_, _ = nc.Write(frame) // it may be cut off in the middle
-				_ = nc.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+				_ = nc.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 				_, _ = nc.Read(make([]byte, 4096)) // an answer, the end, or neither: the frame is not whole
 			}
 			b.goesOn()
