@@ -14,9 +14,11 @@ import (
 	"unsafe"
 )
 
-// directMost is the longest write that the scheduler is not told of: a longer one keeps the processor so long that a
-// garbage collection, which must stop all, would notice.
-const directMost = 16 << 10
+// What keeps a processor so long that a garbage collection, which must stop all, would notice is left to the scheduler.
+const (
+	directRead  = maxBatch // a read of more room than this is one of a long frame
+	directWrite = 16 << 10
+)
 
 // socket is a TCP connection. One goroutine may read while another writes.
 type socket struct {
@@ -81,6 +83,9 @@ func (a *attempt) do(b []byte) (int, error) {
 
 // Read is io.Reader.
 func (s *socket) Read(b []byte) (int, error) {
+	if len(b) > directRead {
+		return s.TCPConn.Read(b)
+	}
 	n, err := s.in.do(b)
 	if n == 0 && err == nil && len(b) > 0 {
 		err = io.EOF
@@ -90,7 +95,7 @@ func (s *socket) Read(b []byte) (int, error) {
 
 // Write is io.Writer.
 func (s *socket) Write(b []byte) (int, error) {
-	if len(b) > directMost {
+	if len(b) > directWrite {
 		return s.TCPConn.Write(b)
 	}
 	sent := 0

@@ -14,6 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// directRoom is for reads that go past the scheduler, twice as much for some that do not.
+const directRoom = 64 << 10
+
 // tcpPair is both ends of a connection with buffers so small that writes must wait.
 func tcpPair(t *testing.T) (here, there *net.TCPConn) {
 	t.Helper()
@@ -54,7 +57,7 @@ func TestASocketWritesAllToAPeerThatReadsSlowly(t *testing.T) {
 	var got []byte
 	from := newSocket(there)
 	for {
-		b := make([]byte, 1+random.IntN(20<<10))
+		b := make([]byte, 1+random.IntN(2*directRoom))
 		n, err := from.Read(b)
 		got = append(got, b[:n]...)
 		if err == io.EOF { //nolint:errorlint // io.Reader promises it bare
