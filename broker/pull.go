@@ -17,6 +17,7 @@ import (
 
 	"rocketd/broker/filter"
 	"rocketd/broker/longpoll"
+	"rocketd/broker/meta"
 	"rocketd/broker/session"
 	"rocketd/protocol"
 	"rocketd/remoting"
@@ -34,10 +35,23 @@ const (
 // pull finds and parks on the reader's goroutine the many that only wait for the next message. All others may have to wait
 // for a disk.
 func (b *Broker) pull(_ context.Context, c *remoting.Call, h *protocol.PullHeader) (*protocol.PullResult, error) {
+	first := pass{first: true}
+	if h.SysFlag&protocol.PullFlagCommitOffset != 0 {
+		if c.Note == nil {
+			c.Note = b.offsets.See(h.ConsumerGroup, h.Topic, h.QueueID)
+		}
+		first.seen, _ = c.Note.(meta.Seen)
+	}
 	if c.Inline() && !b.onlyWaits(h) {
 		return nil, remoting.OffReader
 	}
-	return b.pullOnce(c, h, true)
+	return b.pullOnce(c, h, first)
+}
+
+// pass is one look at the queue.
+type pass struct {
+	first bool
+	seen  meta.Seen // when the request arrived; those behind it may be served before it
 }
 
 // onlyWaits reports whether a pull needs nothing but memory: everything it names is there, and the message it asks for is
@@ -51,9 +65,9 @@ func (b *Broker) onlyWaits(h *protocol.PullHeader) bool {
 	return group && queue && h.QueueOffset == end
 }
 
-// pullOnce answers a pull, or parks it when there is nothing and first says
-// that it has not been parked yet.
-func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) (*protocol.PullResult, error) {
+// pullOnce answers a pull, or parks it when there is nothing and it has not been
+// parked yet.
+func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, p pass) (*protocol.PullResult, error) {
 	cfg := b.cfg.Load()
 	group, topic, err := b.checkPull(c, cfg, h)
 	if err != nil {
@@ -81,7 +95,7 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 		return nil, b.getOutcome(err)
 	}
 	result.NextBeginOffset, result.MinOffset, result.MaxOffset = batch.NextOffset, batch.MinOffset, batch.MaxOffset
-	b.notePull(h, batch.NextOffset, first)
+	b.notePull(h, batch.NextOffset, p)
 	status := batch.Status
 	if status == store.NoMatchedLogicQueue {
 		status = store.NoMessageInQueue // the topic has this queue, and Java makes it when it is looked up
@@ -94,7 +108,7 @@ func (b *Broker) pullOnce(c *remoting.Call, h *protocol.PullHeader, first bool) 
 	} else {
 		batch.Release()
 		b.stats.Miss()
-		if code == protocol.PullNotFound && first && h.SysFlag&protocol.PullFlagSuspend != 0 && b.park(c, cfg, h, want) {
+		if code == protocol.PullNotFound && p.first && h.SysFlag&protocol.PullFlagSuspend != 0 && b.park(c, cfg, h, want) {
 			return nil, remoting.Parked
 		}
 	}
@@ -147,10 +161,10 @@ func (b *Broker) takeReset(cfg *Config, h *protocol.PullHeader) (int64, bool) {
 
 // notePull stores how far the group is: what it has pulled, and on the first
 // pass of a request what it says to have consumed.
-func (b *Broker) notePull(h *protocol.PullHeader, next int64, first bool) {
+func (b *Broker) notePull(h *protocol.PullHeader, next int64, p pass) {
 	b.offsets.CommitPull(h.ConsumerGroup, h.Topic, h.QueueID, next)
-	if first && h.SysFlag&protocol.PullFlagCommitOffset != 0 {
-		b.offsets.Commit(h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
+	if p.first && h.SysFlag&protocol.PullFlagCommitOffset != 0 {
+		b.offsets.CommitSince(p.seen, h.ConsumerGroup, h.Topic, h.QueueID, h.CommitOffset)
 	}
 }
 
@@ -165,7 +179,7 @@ func (b *Broker) park(c *remoting.Call, cfg *Config, h *protocol.PullHeader, wan
 	parked := b.parked.Park(longpoll.Parking{
 		Key: key, Offset: h.QueueOffset, Deadline: b.clock.Now().Add(hold), Peer: peerID(c), Match: want.arrival(b.store),
 		Wake: func() {
-			c.Resume(func() (any, error) { return b.pullOnce(c, h, false) })
+			c.Resume(func() (any, error) { return b.pullOnce(c, h, pass{}) })
 		},
 	})
 	if !parked {

@@ -21,7 +21,7 @@ type laterError string
 func (e laterError) Error() string { return string(e) }
 
 // OffReader is returned by an inline handler that has done nothing yet and may have to block: the request is served
-// again from its start, on a goroutine of its lane.
+// again from its start, on a goroutine of its lane, and finds its Call.Note.
 var OffReader error = laterError("remoting: off the reader")
 
 // detached asks for fn to be run where blocking is allowed.
@@ -69,6 +69,9 @@ type sink interface {
 // Call is one request in work. Its methods are for the handler, and after the handler returned Parked for the one who
 // answers; they are not for several goroutines at once.
 type Call struct {
+	// Note is what an inline handler that returns OffReader leaves for its second run. It is nil in the first.
+	Note any
+
 	ctx    context.Context
 	mux    *Mux
 	route  *route
@@ -117,7 +120,7 @@ func (c *Call) begin(r *route) {
 	}
 	c.inline = r != nil && r.lane.inline
 	c.answer = protocol.Command{Code: protocol.Success}
-	c.attachment = nil
+	c.attachment, c.Note = nil, nil
 	c.held = 0
 	c.state.Store(callOpen)
 }
@@ -127,7 +130,7 @@ func (c *Call) recycle() {
 	clear(c.reqFields[:cap(c.reqFields)])
 	clear(c.fields[:cap(c.fields)])
 	c.req, c.answer = protocol.Command{}, protocol.Command{}
-	c.ctx, c.mux, c.peer, c.sink, c.route = nil, nil, nil, nil, nil
+	c.ctx, c.mux, c.peer, c.sink, c.route, c.Note = nil, nil, nil, nil, nil, nil
 	calls.Put(c)
 }
 

@@ -238,6 +238,31 @@ func TestOffsetsComeBackAsTheyWere(t *testing.T) {
 	require.Empty(t, newOffsets(t, fsys).TopicsOf("g"))
 }
 
+func TestACommitThatCameEarlierDoesNotLowerALaterOne(t *testing.T) {
+	for name, c := range map[string]struct{ before, meanwhile, offset, want int64 }{ // -1: none
+		"nothing meanwhile":           {5, -1, 7, 7},
+		"nothing meanwhile, backward": {5, -1, 3, 3},
+		"the first":                   {-1, -1, 3, 3},
+		"a later one is higher":       {5, 9, 7, 9},
+		"a later one is lower":        {5, 6, 7, 7},
+		"the first, a later one":      {-1, 9, 7, 9},
+	} {
+		t.Run(name, func(t *testing.T) {
+			offsets := newOffsets(t, vfs.NewMem())
+			if c.before >= 0 {
+				offsets.Commit("g", "T", 0, c.before)
+			}
+			seen := offsets.See("g", "T", 0)
+			if c.meanwhile >= 0 {
+				offsets.Commit("g", "T", 0, c.meanwhile)
+			}
+			offsets.CommitSince(seen, "g", "T", 0, c.offset)
+			got, _ := offsets.Query("g", "T", 0)
+			require.Equal(t, c.want, got)
+		})
+	}
+}
+
 func TestAResetIsPendingUntilItIsTaken(t *testing.T) {
 	offsets := newOffsets(t, vfs.NewMem())
 	offsets.Commit("g", "T", 0, 50)

@@ -125,17 +125,38 @@ func (o *Offsets) shard(key offsetKey) *offsetShard {
 
 // Commit stores how far a group has consumed a queue: the next offset that it will read.
 func (o *Offsets) Commit(group, topic string, queueID int32, offset int64) {
+	o.commit(group, topic, queueID, offset, nil)
+}
+
+// Seen is what a group had committed for a queue at some time.
+type Seen struct {
+	offset int64
+	known  bool
+}
+
+// See returns what a group has committed for a queue, for CommitSince.
+func (o *Offsets) See(group, topic string, queueID int32) Seen {
+	offset, known := o.Query(group, topic, queueID)
+	return Seen{offset, known}
+}
+
+// CommitSince is Commit for a request that may be served after later ones: a lower offset does not replace one that was
+// committed since seen.
+func (o *Offsets) CommitSince(seen Seen, group, topic string, queueID int32, offset int64) {
+	o.commit(group, topic, queueID, offset, &seen)
+}
+
+func (o *Offsets) commit(group, topic string, queueID int32, offset int64, seen *Seen) {
 	key := offsetKey{topic: topic, group: group}
 	s := o.shard(key)
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	old, ok := s.stored[key][queueID]
-	if ok && old == offset {
-		s.mu.Unlock()
+	if ok && (offset == old || seen != nil && offset < old && *seen != Seen{old, true}) {
 		return
 	}
 	set(s.stored, key, queueID, offset)
 	o.changed()
-	s.mu.Unlock()
 }
 
 // changed notes a change. The lock of the changed shard is held.
