@@ -164,7 +164,7 @@ func startJVM(r release) (*jvm, error) {
 		return nil, err
 	}
 	j := &jvm{release: r, home: home, waiting: map[int64]chan reply{}, inboxes: map[string]*inbox{}}
-	j.cmd = exec.Command("java", slices.Concat(javaFlags, []string{"-Duser.home=" + home, "-cp", classes, "rocketd.Main"})...)
+	j.cmd = exec.Command("java", slices.Concat(javaFlags, []string{"-Duser.home=" + home, "-Djava.io.tmpdir=" + home, "-cp", classes, "rocketd.Main"})...)
 	j.cmd.Dir = home
 	j.cmd.Env = append(os.Environ(), "HOME="+home, "ROCKETMQ_SERIALIZE_TYPE="+r.form)
 	errs, err := os.Create(filepath.Join(home, "stderr"))

@@ -39,7 +39,7 @@ func newDriver(t *testing.T) *driver {
 	home := t.TempDir()
 	log := filepath.Join(home, "logback.xml")
 	require.NoError(t, os.WriteFile(log, []byte(silentLog), 0o644))
-	cmd := exec.Command("java", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow", "-Duser.home="+home, "-Duser.timezone=UTC",
+	cmd := exec.Command("java", "-XX:TieredStopAtLevel=1", "-Djava.security.manager=allow", "-Duser.home="+home, "-Djava.io.tmpdir="+home, "-Duser.timezone=UTC",
 		"-Drmq.logback.configurationFile="+log, "-cp", lib, "Driver.java")
 	cmd.Env = append(os.Environ(), "ROCKETMQ_HOME="+home)
 	var complaints bytes.Buffer // the JVM does not like to be told who may end it

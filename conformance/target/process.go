@@ -161,7 +161,7 @@ func java(home, out string, jvm []string, class string, args ...string) (running
 	if err != nil {
 		return nil, err
 	}
-	flags := slices.Concat(jvm, []string{"-Duser.home=" + home, "-cp", lib}, javaFlags, []string{class}, args)
+	flags := slices.Concat(jvm, []string{"-Duser.home=" + home, "-Djava.io.tmpdir=" + home, "-cp", lib}, javaFlags, []string{class}, args)
 	cmd := exec.Command("java", flags...)
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), "ROCKETMQ_HOME="+home, "HOME="+home)

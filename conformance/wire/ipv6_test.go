@@ -20,12 +20,13 @@ func TestIPv6(t *testing.T) {
 	o := target.Options{Broker: map[string]string{"brokerIP1": "[::1]", "brokerIP2": "[::1]"}}
 	chosen, err := target.Chosen()
 	require.NoError(t, err)
+	peer := target.New(t, target.Java, o)
 	for _, kind := range chosen {
 		if kind == target.Java {
 			continue // it would be compared with itself
 		}
 		t.Run(string(kind), func(t *testing.T) {
-			clusters := [2]*target.Cluster{java: target.New(t, target.Java, o), ours: target.New(t, kind, o)}
+			clusters := [2]*target.Cluster{java: peer, ours: target.New(t, kind, o)}
 			for _, form := range []Form{JSON, Binary} {
 				t.Run(form.String(), func(t *testing.T) {
 					byV4, byV6 := pairOf(t, form, clusters), pairOf(t, form, clusters)
