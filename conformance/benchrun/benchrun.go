@@ -5,12 +5,14 @@ package benchrun
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 
 	"rocketd/cmd/mqtools/bench"
+	"rocketd/conformance/target"
 )
 
 // Server is what a load goes to.
@@ -25,8 +27,13 @@ func StartFloor(bin string) (s Server, stop func() error, err error) {
 	if err != nil {
 		return Server{}, nil, err
 	}
-	const addr = "127.0.0.1:19999"
+	port, err := target.FreePort()
+	if err != nil {
+		return Server{}, nil, err
+	}
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
 	cmd := exec.Command(filepath.Join(bin, "floor"), "-addr", addr, "-file", filepath.Join(dir, "floor.dat"))
+	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
 		return Server{}, nil, err
 	}
