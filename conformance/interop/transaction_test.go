@@ -107,7 +107,9 @@ func TestTransactionsBothWays(t *testing.T) {
 	}
 	resolve := func(n *node, turn string) {
 		d := n.decider()
-		n.eventually("the questions", func() bool { return d.times("commit when asked "+turn) > 0 && d.times("roll back when asked "+turn) > 0 })
+		n.eventually("the questions", func() bool {
+			return d.times("commit when asked "+turn) > 0 && d.times("roll back when asked "+turn) > 0
+		})
 		require.Zero(t, d.times("commit at once "+turn), n.Kind)
 		require.Zero(t, d.times("roll back at once "+turn), n.Kind)
 		n.eventually("the message", func() bool {
