@@ -242,7 +242,10 @@ func (b *Broker) redirect(m *message.Message, p *sendProps) error {
 		if cfg := b.cfg.Load(); cfg.RejectTransactionMessage {
 			return protocol.Errorf(protocol.NoPermission, "the broker[%s] sending transaction message is forbidden", cfg.BrokerIP1)
 		}
-		txn.Prepare(m)
+		if !p.timer || level > 0 {
+			txn.Prepare(m)
+			return nil // a delay begins with the commit
+		}
 	}
 	if tran := message.TranType(m.SysFlag); tran != message.TranNotType && tran != message.TranCommit {
 		return nil

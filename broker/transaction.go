@@ -24,12 +24,21 @@ import (
 func (b *Broker) newTransactions() *txn.Service {
 	return txn.New(txn.Deps{
 		Log: b.store, Offsets: b.offsets, Limits: b.transactionLimits, Host: b.storeHost, Ask: b.askProducer,
+		Place: b.delayCommitted,
 		GiveUp: func() error {
 			_, err := b.ensureTopic(protocol.NewTopicConfig(message.TransCheckMaxTimeTopic, 1, 1, protocol.PermRead|protocol.PermWrite))
 			return err
 		},
 		Clock: b.clock, Logger: b.deps.Log.With().Str("part", "transaction").Logger(),
 	})
+}
+
+// delayCommitted has a committed message wait that was sent with a delay level.
+func (b *Broker) delayCommitted(m *message.Message) {
+	p := readProps(m.Properties)
+	if level, err := p.delayLevel(); err == nil && level > 0 {
+		b.delayBy(m, level, p.timer)
+	}
 }
 
 // transactionLimits is the settings, within what can work: they may be changed to anything at run time.

@@ -89,11 +89,19 @@ func (f *txnFixture) end(h half, decision int32, more string) *protocol.Command 
 func (f *txnFixture) asked() (half, *protocol.Command) {
 	f.t.Helper()
 	for {
-		frame := f.w.ReadFrame()
+		if len(f.w.pushed) == 0 {
+			f.w.pushed = append(f.w.pushed, f.w.ReadFrame())
+		}
+		frame := f.w.pushed[0]
+		f.w.pushed = f.w.pushed[1:]
 		if frame.Code == protocol.CheckTransactionState {
-			return half{bodiesOf(f.t, frame.Body)[0], number(f.t, frame, "tranStateTableOffset"), number(f.t, frame, "commitLogOffset")}, frame
+			return f.questioned(frame), frame
 		}
 	}
+}
+
+func (f *txnFixture) questioned(frame *protocol.Command) half {
+	return half{bodiesOf(f.t, frame.Body)[0], number(f.t, frame, "tranStateTableOffset"), number(f.t, frame, "commitLogOffset")}
 }
 
 // round lets a round of checks begin, and waits until it is over.
@@ -250,6 +258,24 @@ func TestAHalfMessageSetsItsOwnTime(t *testing.T) {
 	require.Equal(t, []string{"slow"}, f.delivered())
 }
 
+// Java's half message with a delay level goes to the delayed ones, from which it is delivered to nobody.
+func TestADelayBeginsWithTheCommit(t *testing.T) {
+	f := newTxnFixture(t, nil)
+	h := f.send("m", "DELAY=3")
+	require.Len(t, f.records(message.HalfTopic), 1)
+	f.clock.Advance(20 * time.Second)
+	require.Equal(t, protocol.Success, f.end(h, protocol.TransactionCommit, "").Code)
+	require.Empty(t, f.delivered())
+	testkit.Eventually(t, func() bool {
+		f.clock.Advance(time.Second)
+		return len(f.delivered()) > 0
+	}, "the delayed message")
+	require.Equal(t, []string{"m"}, f.delivered())
+	require.Equal(t, message.TranCommit, message.TranType(f.records("T")[0].SysFlag))
+	answer := f.w.ask(protocol.SendMessage, sendFields("T", "properties="+props("TRAN_MSG=true PGROUP=P TIMER_DELAY_SEC=5")), "timed")
+	require.Equal(t, []any{protocol.SystemError, "accurate timer message is not enabled, timerWheelEnable is false"}, []any{answer.Code, answer.Remark})
+}
+
 func TestDecisionsThatAreNone(t *testing.T) {
 	f := newTxnFixture(t, nil)
 	h := f.send("m", "")
@@ -299,17 +325,14 @@ func powerLosses(t *testing.T, seed int64) {
 	f := newTxnFixture(t, func(c *Config) { c.FlushDiskType = store.SyncFlush; c.TransactionCheckInterval = 10_000 })
 	decisions := map[string]int32{}
 	answerQuestions := func() {
-		f.w.send(protocol.HeartBeat, "", heartbeatBody("cid", "G", 0, false, "T")) // whatever was pushed comes before the answer
-		for {
-			frame := f.w.ReadFrame()
-			if frame.IsResponse() {
-				return
-			}
+		f.beat()
+		for _, frame := range f.w.pushed {
 			if frame.Code == protocol.CheckTransactionState {
-				h := half{bodiesOf(t, frame.Body)[0], number(t, frame, "tranStateTableOffset"), number(t, frame, "commitLogOffset")}
+				h := f.questioned(frame)
 				f.oneway(h, decisions[h.body], "fromTransactionCheck=true")
 			}
 		}
+		f.w.pushed = nil
 	}
 	for step := range 60 {
 		switch rng.Intn(8) {

@@ -64,6 +64,8 @@ type Deps struct {
 	Host    netip.AddrPort // who stores the records of the op topic
 	// Ask asks a producer about a half message. It must not block.
 	Ask func(half *message.Message)
+	// Place sends a committed message where it waits, if it is one that does.
+	Place func(m *message.Message)
 	// GiveUp makes sure that TRANS_CHECK_MAX_TIME_TOPIC exists.
 	GiveUp func() error
 	Clock  clockwork.Clock
@@ -77,6 +79,7 @@ type Service struct {
 	limits  func() Limits
 	host    netip.AddrPort
 	ask     func(half *message.Message)
+	place   func(m *message.Message)
 	giveUp  func() error
 	clock   clockwork.Clock
 	logger  zerolog.Logger
@@ -95,7 +98,7 @@ type Service struct {
 // New returns a Service. Nothing runs before Run.
 func New(d Deps) *Service {
 	return &Service{
-		log: d.Log, offsets: d.Offsets, limits: d.Limits, host: d.Host, ask: d.Ask, giveUp: d.GiveUp, clock: d.Clock, logger: d.Logger,
+		log: d.Log, offsets: d.Offsets, limits: d.Limits, host: d.Host, ask: d.Ask, place: d.Place, giveUp: d.GiveUp, clock: d.Clock, logger: d.Logger,
 		pending: map[int32]*pendingOps{}, wake: make(chan struct{}, 1), early: early{until: map[place]time.Time{}},
 	}
 }
@@ -115,6 +118,7 @@ func (s *Service) Commit(half *message.Message) error {
 	if err != nil {
 		return err
 	}
+	s.place(m)
 	if _, err := s.log.Put(m); err != nil {
 		return err
 	}

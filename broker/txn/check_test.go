@@ -100,6 +100,7 @@ func newFixture(t *testing.T) *fixture {
 			return Limits{Timeout: 6 * time.Second, Every: 30 * time.Second, MaxChecks: 15, MaxAge: 72 * time.Hour, OpMaxBytes: 10, OpEvery: 3 * time.Second}
 		},
 		Ask:    func(half *message.Message) { f.asked = append(f.asked, string(half.Body)) },
+		Place:  func(*message.Message) {},
 		GiveUp: func() error { return nil },
 	})
 	return f
