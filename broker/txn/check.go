@@ -219,7 +219,7 @@ func (s *Service) round(ctx context.Context, queueID int32) error {
 	if at == first && op == firstOp {
 		return failure
 	}
-	if err := s.log.AwaitFlush(ctx, s.log.Marks().Appended); err != nil {
+	if err := s.awaitFlush(ctx, s.log.Marks().Appended); err != nil {
 		return errors.Join(failure, err)
 	}
 	if at != first {
@@ -229,6 +229,16 @@ func (s *Service) round(ctx context.Context, queueID int32) error {
 		s.offsets.Commit(message.TransConsumerGroup, message.OpHalfTopic, queueID, op)
 	}
 	return failure
+}
+
+// awaitFlush waits as long as the disk takes. To give up would be to do the round again, with a further copy of each message.
+func (s *Service) awaitFlush(ctx context.Context, endOffset int64) error {
+	for {
+		if err := s.log.AwaitFlush(ctx, endOffset); !errors.Is(err, store.ErrFlushTimeout) {
+			return err
+		}
+		s.logger.Warn().Int64("endOffset", endOffset).Msg("the progress of half messages waits for a slow disk")
+	}
 }
 
 // from is the progress in a queue as it is stored, and where to go on: within what the queue has.

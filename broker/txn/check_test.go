@@ -30,6 +30,7 @@ type fakeLog struct {
 	all      []*message.Message
 	events   []string
 	putError error
+	slow     int // so many waits for the disk are too short
 	progress map[string]int64
 }
 
@@ -70,6 +71,9 @@ func (l *fakeLog) Marks() store.Marks { return store.Marks{Appended: int64(len(l
 
 func (l *fakeLog) AwaitFlush(_ context.Context, end int64) error {
 	l.events = append(l.events, fmt.Sprint("flush ", end))
+	if l.slow--; l.slow >= 0 {
+		return store.ErrFlushTimeout
+	}
 	return nil
 }
 
@@ -124,10 +128,11 @@ func TestProgressWaitsForTheDisk(t *testing.T) {
 	f := newFixture(t)
 	f.half("m")
 	f.clock.Advance(7 * time.Second)
+	f.log.slow = 2
 	f.check()
 	require.Equal(t, []string{"m"}, f.asked)
 	require.Equal(t, []string{
-		"put " + message.HalfTopic, "put " + message.HalfTopic, "flush 2", "commit CID_RMQ_SYS_TRANS " + message.HalfTopic + " 1",
+		"put " + message.HalfTopic, "put " + message.HalfTopic, "flush 2", "flush 2", "flush 2", "commit CID_RMQ_SYS_TRANS " + message.HalfTopic + " 1",
 	}, f.log.events)
 }
 
