@@ -88,16 +88,18 @@ func (f *txnFixture) end(h half, decision int32, more string) *protocol.Command 
 // asked waits for the next question and returns the half message that it is about.
 func (f *txnFixture) asked() (half, *protocol.Command) {
 	f.t.Helper()
-	for {
-		if len(f.w.pushed) == 0 {
-			f.w.pushed = append(f.w.pushed, f.w.ReadFrame())
+	next := -1
+	testkit.Eventually(f.t, func() bool {
+		f.beat() // its answer comes behind what the server has asked
+		next = slices.IndexFunc(f.w.pushed, func(c *protocol.Command) bool { return c.Code == protocol.CheckTransactionState })
+		if next < 0 {
+			f.clock.Advance(time.Second) // the round that has ended may have begun too early
 		}
-		frame := f.w.pushed[0]
-		f.w.pushed = f.w.pushed[1:]
-		if frame.Code == protocol.CheckTransactionState {
-			return f.questioned(frame), frame
-		}
-	}
+		return next >= 0
+	}, "a question")
+	frame := f.w.pushed[next]
+	f.w.pushed = f.w.pushed[next+1:]
+	return f.questioned(frame), frame
 }
 
 func (f *txnFixture) questioned(frame *protocol.Command) half {
