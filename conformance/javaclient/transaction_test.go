@@ -75,7 +75,7 @@ func TestTransactions(t *testing.T) {
 }
 
 // A producer that has gone leaves its half messages to the others of its group.
-func TestTransactionsOfAGroup(t *testing.T) {
+func TestTransactionsOfTheGroup(t *testing.T) {
 	eachAlone(t, releases, quickChecks, func(t *testing.T, j *client) {
 		topic, group := j.newTopic(1), j.unique("producers")
 		start := func() *object {
