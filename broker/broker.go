@@ -32,6 +32,7 @@ import (
 	"rocketd/broker/meta"
 	"rocketd/broker/session"
 	"rocketd/broker/stats"
+	"rocketd/broker/txn"
 	"rocketd/protocol"
 	"rocketd/protocol/message"
 	"rocketd/remoting"
@@ -90,9 +91,11 @@ type Broker struct {
 	parked  *longpoll.Table
 	durable *durable.Sends
 	levels  *delay.Levels
-	stats   *stats.Stats
-	metrics *metrics
-	uniq    *uniqIDs
+
+	transactions *txn.Service
+	stats        *stats.Stats
+	metrics      *metrics
+	uniq         *uniqIDs
 
 	storeHost netip.AddrPort // brokerIP1:listenPort, stored with every message
 	ownProps  [2]string      // what every stored message gets, with TRACE_ON false and true

@@ -86,6 +86,7 @@ type wire struct {
 	*remotingtest.Raw
 	t      testing.TB
 	opaque int32
+	pushed []*protocol.Command // what the server asked while an answer was waited for
 }
 
 func dial(t testing.TB, b *liveBroker, port string) *wire {
@@ -107,7 +108,7 @@ func (w *wire) send(code int32, fields, body string) int32 {
 	return w.opaque
 }
 
-// ask sends a request and returns its answer. What the server asks meanwhile is passed over.
+// ask sends a request and returns its answer.
 func (w *wire) ask(code int32, fields, body string) *protocol.Command {
 	w.t.Helper()
 	opaque := w.send(code, fields, body)
@@ -121,6 +122,7 @@ func (w *wire) answer() *protocol.Command {
 	w.t.Helper()
 	answer := w.ReadFrame()
 	for !answer.IsResponse() {
+		w.pushed = append(w.pushed, answer)
 		answer = w.ReadFrame()
 	}
 	return answer

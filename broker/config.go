@@ -88,6 +88,12 @@ type Config struct {
 	BroadcastOffsetExpireSecond            int64 `conf:"broadcastOffsetExpireSecond,hot"`
 	BroadcastOffsetExpireMaxSecond         int64 `conf:"broadcastOffsetExpireMaxSecond,hot"`
 	StoreReplyMessageEnable                bool  `conf:"storeReplyMessageEnable,static"`
+	RejectTransactionMessage               bool  `conf:"rejectTransactionMessage,hot"`
+	TransactionTimeOut                     int64 `conf:"transactionTimeOut,hot"`
+	TransactionCheckMax                    int32 `conf:"transactionCheckMax,hot"`
+	TransactionCheckInterval               int64 `conf:"transactionCheckInterval,hot"`
+	TransactionOpMsgMaxSize                int32 `conf:"transactionOpMsgMaxSize,hot"`
+	TransactionOpBatchInterval             int64 `conf:"transactionOpBatchInterval,hot"`
 	AuthenticationEnabled                  bool  `conf:"authenticationEnabled,static"`
 	AuthorizationEnabled                   bool  `conf:"authorizationEnabled,static"`
 	ACLEnable                              bool  `conf:"aclEnable,static"`
@@ -144,6 +150,11 @@ func DefaultConfig() Config {
 		BroadcastOffsetExpireSecond:            120,
 		BroadcastOffsetExpireMaxSecond:         300,
 		StoreReplyMessageEnable:                true,
+		TransactionTimeOut:                     6_000,
+		TransactionCheckMax:                    15,
+		TransactionCheckInterval:               30_000,
+		TransactionOpMsgMaxSize:                4096,
+		TransactionOpBatchInterval:             3_000,
 	}
 }
 

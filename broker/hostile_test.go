@@ -30,7 +30,7 @@ import (
 type goodRequest struct{ fields, body string }
 
 // goodRequests are by code. A code that is served and not here fails the tests.
-func goodRequests(stored *message.Message) map[int32]goodRequest {
+func goodRequests(stored, half, givenUp *message.Message) map[int32]goodRequest {
 	const (
 		send  = "producerGroup=P topic=T defaultTopic=TBW102 defaultTopicQueueNums=4 queueId=0 sysFlag=0 bornTimestamp=1 flag=0 properties=KEYS\x01k\x02 reconsumeTimes=0 unitMode=false maxReconsumeTimes=16 batch=false"
 		short = "a=P b=T c=TBW102 d=4 e=0 f=0 g=1 h=0 i=KEYS\x01k\x02 j=0 k=false l=16 m=false"
@@ -52,6 +52,8 @@ func goodRequests(stored *message.Message) map[int32]goodRequest {
 		protocol.SendReplyMessage:                     {send + " properties=CLUSTER\x01DefaultCluster\x02REPLY_TO_CLIENT\x01c\x02", "body"},
 		protocol.SendReplyMessageV2:                   {short + " i=CLUSTER\x01DefaultCluster\x02REPLY_TO_CLIENT\x01c\x02", "body"},
 		protocol.ConsumerSendMsgBack:                  {fmt.Sprintf("offset=%d group=G delayLevel=1 originTopic=T unitMode=false maxReconsumeTimes=16", stored.PhyOffset), ""},
+		protocol.EndTransaction:                       {fmt.Sprintf("topic=T producerGroup=P tranStateTableOffset=0 commitLogOffset=%d commitOrRollback=8 fromTransactionCheck=true msgId=m transactionId=m", half.PhyOffset), ""},
+		protocol.ResumeCheckHalfMessage:               {"topic=T msgId=" + message.OffsetMsgID(givenUp.StoreHost, givenUp.PhyOffset), ""},
 		protocol.PullMessage:                          {pull, ""},
 		protocol.LitePullMessage:                      {pull, ""},
 		protocol.QueryMessage:                         {"topic=T key=k maxNum=32 beginTimestamp=0 endTimestamp=9000000000000", ""},
@@ -119,11 +121,15 @@ type hostileBroker struct {
 func newHostileBroker(t *testing.T) *hostileBroker {
 	h := &hostileBroker{t: t, peer: &fakePeer{id: 1}, liveBroker: newBroker(t, vfs.NewMem(), clockwork.NewRealClock(), nil)}
 	require.NoError(t, h.topics.Put(protocol.NewTopicConfig("T", 4, 4, protocol.PermRead|protocol.PermWrite)))
-	stored := &message.Message{Topic: "T", Body: []byte("m"), Properties: "KEYS\x01k\x02", BornHost: h.storeHost, StoreHost: h.storeHost}
-	receipt, err := h.store.Put(stored)
-	require.NoError(t, err)
-	stored.PhyOffset = receipt.PhyOffset
-	h.good = goodRequests(stored)
+	put := func(topic, properties string) *message.Message {
+		m := &message.Message{Topic: topic, Body: []byte("m"), Properties: properties, BornHost: h.storeHost, StoreHost: h.storeHost}
+		receipt, err := h.store.Put(m)
+		require.NoError(t, err)
+		m.PhyOffset = receipt.PhyOffset
+		return m
+	}
+	const half = "PGROUP\x01P\x02REAL_TOPIC\x01T\x02REAL_QID\x010\x02"
+	h.good = goodRequests(put("T", "KEYS\x01k\x02"), put(message.HalfTopic, half), put(message.TransCheckMaxTimeTopic, half))
 	h.requireAnswered(protocol.HeartBeat, h.good[protocol.HeartBeat].fields, h.good[protocol.HeartBeat].body)
 	return h
 }

@@ -13,24 +13,25 @@ import (
 // lanes bound the requests in work, by kind. Names are those of Java's
 // executors, limits those executors' queue capacities.
 type lanes struct {
-	send, sendBack, reply, pull, litePull, query, client, consumer, heartbeat, admin, loadBalance *remoting.Lane
+	send, sendBack, endTransaction, reply, pull, litePull, query, client, consumer, heartbeat, admin, loadBalance *remoting.Lane
 }
 
 func newLanes(cfg *Config) lanes {
 	// The handlers of pulls, heartbeats and offsets leave the reader when they may have to wait for a disk. Those of offsets
 	// and locks are on it because clients commit and unlock without waiting, and ask right afterwards.
 	return lanes{
-		send:        remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), true), // waits for nothing; what may is detached or parked
-		sendBack:    remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
-		reply:       remoting.NewLane("reply", int(cfg.ReplyThreadPoolQueueCapacity), false),
-		pull:        remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), true),
-		litePull:    remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), true),
-		query:       remoting.NewLane("query", int(cfg.QueryThreadPoolQueueCapacity), false),
-		client:      remoting.NewLane("client", int(cfg.ClientManagerThreadPoolQueueCapacity), false),
-		consumer:    remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), true),
-		heartbeat:   remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), true),
-		admin:       remoting.NewLane("admin", int(cfg.AdminBrokerThreadPoolQueueCapacity), false),
-		loadBalance: remoting.NewLane("loadBalance", int(cfg.LoadBalanceThreadPoolQueueCapacity), false),
+		send:           remoting.NewLane("send", int(cfg.SendThreadPoolQueueCapacity), true), // waits for nothing; what may is detached or parked
+		sendBack:       remoting.NewLane("sendBack", int(cfg.SendThreadPoolQueueCapacity), false),
+		endTransaction: remoting.NewLane("endTransaction", int(cfg.EndTransactionPoolQueueCapacity), false),
+		reply:          remoting.NewLane("reply", int(cfg.ReplyThreadPoolQueueCapacity), false),
+		pull:           remoting.NewLane("pull", int(cfg.PullThreadPoolQueueCapacity), true),
+		litePull:       remoting.NewLane("litePull", int(cfg.LitePullThreadPoolQueueCapacity), true),
+		query:          remoting.NewLane("query", int(cfg.QueryThreadPoolQueueCapacity), false),
+		client:         remoting.NewLane("client", int(cfg.ClientManagerThreadPoolQueueCapacity), false),
+		consumer:       remoting.NewLane("consumer", int(cfg.ConsumerManagerThreadPoolQueueCapacity), true),
+		heartbeat:      remoting.NewLane("heartbeat", int(cfg.HeartbeatThreadPoolQueueCapacity), true),
+		admin:          remoting.NewLane("admin", int(cfg.AdminBrokerThreadPoolQueueCapacity), false),
+		loadBalance:    remoting.NewLane("loadBalance", int(cfg.LoadBalanceThreadPoolQueueCapacity), false),
 	}
 }
 
@@ -50,6 +51,9 @@ func (b *Broker) clientRequests(m *remoting.Mux, l lanes) {
 	remoting.Handle(m, protocol.ConsumerSendMsgBack, l.sendBack, b.sendBack)
 	remoting.Handle(m, protocol.SendReplyMessage, l.reply, b.sendReply)
 	remoting.Handle(m, protocol.SendReplyMessageV2, l.reply, b.sendReply, remoting.Keys("v2"))
+
+	// transaction.go
+	remoting.Handle(m, protocol.EndTransaction, l.endTransaction, b.endTransaction)
 
 	// pull.go
 	remoting.Handle(m, protocol.PullMessage, l.pull, b.pull)
@@ -89,6 +93,9 @@ func (b *Broker) toolRequests(m *remoting.Mux, l lanes) {
 	remoting.Handle(m, protocol.QueryCorrectionOffset, l.admin, b.correctionOffset)
 	remoting.Handle(m, protocol.CloneGroupOffset, l.admin, b.cloneOffset)
 	remoting.Handle(m, protocol.InvokeBrokerToResetOffset, l.admin, b.resetOffset)
+
+	// transaction.go
+	remoting.Handle(m, protocol.ResumeCheckHalfMessage, l.admin, b.resumeCheck)
 
 	// relay.go
 	remoting.Handle(m, protocol.InvokeBrokerToGetConsumerStatus, l.admin, b.consumerStatus)

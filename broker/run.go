@@ -52,6 +52,7 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	g.Go(stageStore, "store", b.store.Run)
 	g.Go(stageTables, "meta", b.runTables)
 	g.Go(stageBehaviour, "delay", b.levels.Run)
+	g.Go(stageBehaviour, "transactions", b.transactions.Run)
 	g.Go(stageBehaviour, "sessions", b.runSessions)
 	g.Go(stageBehaviour, "broadcasts", b.runBroadcasts)
 	g.Go(stageBehaviour, "stats", b.stats.Run)
@@ -84,6 +85,7 @@ func (b *Broker) open() error {
 		return errors.Join(err, opened.Close())
 	}
 	b.levels = delay.New(delays, countedStore{opened, b.stats}, b.delays, b.clock, b.deps.Log.With().Str("part", "delay").Logger())
+	b.transactions = b.newTransactions()
 	return nil
 }
 

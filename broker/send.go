@@ -7,7 +7,7 @@
 // MessageIllegal, ServiceNotAvailable, NoPermission, TopicNotExist, SubscriptionGroupNotExist,
 // InvalidParameter.
 // Deviations: an empty or torn body is MessageIllegal, where Java fails with a NullPointerException
-// or a BufferUnderflowException; transactional and timer messages are refused.
+// or a BufferUnderflowException; timer messages are refused.
 
 package broker
 
@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"rocketd/broker/txn"
 	"rocketd/protocol"
 	"rocketd/protocol/message"
 	"rocketd/remoting"
@@ -231,14 +232,20 @@ func (b *Broker) storedProps(cfg *Config, p *sendProps, uniqKey *string) string 
 }
 
 // redirect sends a message that is not to be read yet where it waits.
-// Transactions and timers come here when they are served.
+// Timers come here when they are served.
 func (b *Broker) redirect(m *message.Message, p *sendProps) error {
 	level, err := p.delayLevel()
 	if err != nil {
 		return err
 	}
 	if p.tran && (m.ReconsumeTimes <= 0 || level <= 0) {
-		return protocol.Errorf(protocol.NoPermission, "the broker[%s] sending transaction message is forbidden", b.cfg.Load().BrokerIP1)
+		if cfg := b.cfg.Load(); cfg.RejectTransactionMessage {
+			return protocol.Errorf(protocol.NoPermission, "the broker[%s] sending transaction message is forbidden", cfg.BrokerIP1)
+		}
+		if !p.timer || level > 0 {
+			txn.Prepare(m)
+			return nil // a delay begins with the commit
+		}
 	}
 	if tran := message.TranType(m.SysFlag); tran != message.TranNotType && tran != message.TranCommit {
 		return nil

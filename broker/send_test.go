@@ -120,7 +120,6 @@ func TestSendRefusals(t *testing.T) {
 		{"level", send, sendFields("T", "properties="+props("DELAY=abc")), "x", 1, `For input string: "abc"`},
 		{"timer", send, sendFields("T", "properties="+props("TIMER_DELAY_SEC=5")), "x", 1, "accurate timer message is not enabled, timerWheelEnable is false"},
 		{"timer fired", send, sendFields("T", "properties="+props("TIMER_DELAY_SEC=5 TIMER_OUT_MS=1")), "x", 0, ""},
-		{"transaction", send, sendFields("T", "properties="+props("TRAN_MSG=true")), "x", 16, "the broker[127.0.0.1] sending transaction message is forbidden"},
 		{"batch to retry", send, sendFields("%RETRY%G", "batch=true"), "x", 13, "batch request does not support retry group %RETRY%G"},
 		{"group name", send, sendFields("%RETRY%"+strings.Repeat("g", 121), ""), "x", 26, "subscription group not exist, " + strings.Repeat("g", 121) + " " + faq},
 		// Java fails with an exception and SystemError.

@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,7 +20,7 @@ import (
 func TestEveryServedCodeHasRows(t *testing.T) {
 	for to, file := range map[server]string{toBroker: "broker/requests.go", toNames: "namesrv/requests.go"} {
 		covered := map[string]bool{}
-		for _, f := range families {
+		for _, f := range slices.Concat(families, transactionRows) {
 			if f.to == to {
 				covered[plain(protocol.RequestName(f.code))] = true
 			}

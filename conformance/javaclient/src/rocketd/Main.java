@@ -28,7 +28,8 @@ import org.apache.rocketmq.client.producer.MQProducer;
  * {"id":2,"do":"call","class":C,"method":M,"args":[...],"as":NAME} calls a static method
  * {"id":3,"do":"send","on":NAME,"mode":MODE,"messages":[...]}      sends: see Sender
  * {"id":4,"do":"listen","on":NAME,...}                             gives a push consumer its listener: see Listener
- * {"id":5,"do":"die","on":NAME}                                    cuts a push consumer's connections, without goodbye
+ * {"id":5,"do":"decide","on":NAME}                                 gives a transaction producer its listener: see Decider
+ * {"id":6,"do":"die","on":NAME}                                    cuts a push consumer's connections, without goodbye
  * </pre>
  * An answer is {"id":1,"result":...} or {"id":1,"error":{"class":...,"code":...,"text":...}}.
  */
@@ -74,6 +75,8 @@ public final class Main {
                 return Sender.send((MQProducer) on, command);
             case "listen":
                 return Listener.register(on, command);
+            case "decide":
+                return Decider.register(on, command);
             case "die":
                 return Listener.die(on);
             default:

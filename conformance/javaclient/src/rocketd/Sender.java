@@ -12,6 +12,7 @@ import org.apache.rocketmq.client.producer.MQProducer;
 import org.apache.rocketmq.client.producer.RequestCallback;
 import org.apache.rocketmq.client.producer.SendCallback;
 import org.apache.rocketmq.client.producer.SendResult;
+import org.apache.rocketmq.client.producer.TransactionMQProducer;
 import org.apache.rocketmq.common.message.Message;
 import org.apache.rocketmq.common.message.MessageQueue;
 
@@ -46,6 +47,8 @@ final class Sender {
         switch (command.getString("mode")) {
             case "sync":
                 return producer.send(m);
+            case "transaction":
+                return ((TransactionMQProducer) producer).sendMessageInTransaction(m, null);
             case "one way":
                 producer.sendOneway(m);
                 return null;
