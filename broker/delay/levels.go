@@ -252,21 +252,12 @@ func (l *Levels) dropped(v *level, phyOffset int64, reason string) {
 // kept whole, DELAY and REAL_TOPIC too: Java writes it so and clients read it.
 // It goes straight into the log, so that DELAY does not delay it again.
 func delivered(m *message.Message) (out *message.Message, reason string) {
-	topic, _ := m.Property(message.PropRealTopic)
-	if err := message.ValidTopic(topic); err != nil && !message.SafeName(topic) {
+	topic, queueID, err := m.RealTarget()
+	if err != nil {
 		return nil, err.Error()
 	}
 	if topic == message.HalfTopic || topic == message.ScheduleTopic {
 		return nil, "its real topic is " + topic
 	}
-	text, _ := m.Property(message.PropRealQID)
-	queueID, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || queueID < 0 {
-		return nil, "its real queue is " + strconv.Quote(text)
-	}
-	return &message.Message{
-		Topic: topic, QueueID: int32(queueID), Flag: m.Flag, SysFlag: m.SysFlag,
-		BornTimestampMs: m.BornTimestampMs, BornHost: m.BornHost, StoreHost: m.StoreHost,
-		ReconsumeTimes: m.ReconsumeTimes, Body: m.Body, Properties: m.Properties,
-	}, ""
+	return m.Again(topic, queueID), ""
 }

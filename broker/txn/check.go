@@ -141,8 +141,7 @@ func (s *Service) decide(half *message.Message) error {
 
 // Resume has a message checked again that was given up.
 func (s *Service) Resume(m *message.Message) error {
-	back := again(m, message.HalfTopic)
-	back.QueueID = 0
+	back := m.Again(message.HalfTopic, 0)
 	back.SetProperty(message.PropTransactionChecks, "0")
 	_, err := s.log.Put(back)
 	return err
@@ -202,7 +201,7 @@ func (s *Service) round(ctx context.Context, queueID int32) error {
 	s.early.forget(began)
 	first, at := s.from(message.HalfTopic, queueID)
 	firstOp, nextOp := s.from(message.OpHalfTopic, queueID)
-	ops := &decided{s: s, queueID: queueID, from: at, next: nextOp, by: map[int64]int{}}
+	ops := &decided{s: s, queueID: queueID, next: nextOp, by: map[int64]int{}}
 	var failure error
 	for failure == nil && ctx.Err() == nil && s.clock.Since(began) < maxRound {
 		low, high, _ := s.log.QueueRange(message.HalfTopic, queueID)
@@ -301,7 +300,7 @@ func (s *Service) question(ops *decided, half *message.Message, checks int) (pas
 	if done, err := s.lastLook(ops, half); done || err != nil {
 		return done, err
 	}
-	copied := again(half, half.Topic)
+	copied := half.Again(half.Topic, half.QueueID)
 	copied.SetProperty(message.PropTransactionChecks, strconv.Itoa(max(checks+1, firstCheck)))
 	if err := s.put(copied); err != nil {
 		return false, err
@@ -320,7 +319,7 @@ func (s *Service) postpone(ops *decided, half *message.Message) (passed bool, er
 	if done, err := s.lastLook(ops, half); done || err != nil {
 		return done, err
 	}
-	copied := again(half, half.Topic)
+	copied := half.Again(half.Topic, half.QueueID)
 	if _, ok := half.Property(message.PropTranPreparedOffset); !ok {
 		copied.SetProperty(message.PropTranPreparedOffset, strconv.FormatInt(half.QueueOffset, 10))
 	}
@@ -356,9 +355,7 @@ func (s *Service) abandon(half *message.Message) error {
 	if err := s.giveUp(); err != nil {
 		return err
 	}
-	out := again(half, message.TransCheckMaxTimeTopic)
-	out.QueueID = 0
-	_, err := s.log.Put(out)
+	_, err := s.log.Put(half.Again(message.TransCheckMaxTimeTopic, 0))
 	return err
 }
 

@@ -35,16 +35,14 @@ var ErrNoTarget = errors.New("its real topic or queue cannot be")
 
 // target is where a half message belongs.
 func target(half *message.Message) (topic string, queueID int32, err error) {
-	topic, _ = half.Property(message.PropRealTopic)
-	if message.ValidTopic(topic) != nil && !message.SafeName(topic) || message.IsForbiddenTopic(topic) {
-		return "", 0, fmt.Errorf("%w: %s=%q", ErrNoTarget, message.PropRealTopic, topic)
+	topic, queueID, err = half.RealTarget()
+	if err == nil && message.IsForbiddenTopic(topic) {
+		err = fmt.Errorf("its real topic is %s", topic)
 	}
-	text, _ := half.Property(message.PropRealQID)
-	id, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || id < 0 {
-		return "", 0, fmt.Errorf("%w: %s=%q", ErrNoTarget, message.PropRealQID, text)
+	if err != nil {
+		return "", 0, fmt.Errorf("%w: %w", ErrNoTarget, err)
 	}
-	return topic, int32(id), nil
+	return topic, queueID, nil
 }
 
 // committed is the message as consumers get it. TRAN_MSG stays with it: clients fill the transaction's id in by that.
@@ -53,12 +51,9 @@ func committed(half *message.Message) (*message.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &message.Message{
-		Topic: topic, QueueID: queueID, Flag: half.Flag, SysFlag: half.SysFlag&^message.TranMask | message.TranCommit,
-		BornTimestampMs: half.BornTimestampMs, BornHost: half.BornHost, StoreHost: half.StoreHost,
-		ReconsumeTimes: half.ReconsumeTimes, PreparedTransactionOffset: half.PhyOffset,
-		Body: half.Body, Properties: half.Properties,
-	}
+	m := half.Again(topic, queueID)
+	m.SysFlag = m.SysFlag&^message.TranMask | message.TranCommit
+	m.PreparedTransactionOffset = half.PhyOffset
 	m.RemoveProperty(message.PropRealTopic)
 	m.RemoveProperty(message.PropRealQID)
 	return m, nil
@@ -75,15 +70,6 @@ func Shown(half *message.Message) (*message.Message, error) {
 	shown.Topic, shown.QueueID = topic, queueID
 	shown.SetProperty(message.PropWait, "false")
 	return &shown, nil
-}
-
-// again is the half message as it is stored once more, behind those that came since, in the given topic.
-func again(half *message.Message, topic string) *message.Message {
-	return &message.Message{
-		Topic: topic, QueueID: half.QueueID, Flag: half.Flag, SysFlag: half.SysFlag,
-		BornTimestampMs: half.BornTimestampMs, BornHost: half.BornHost, StoreHost: half.StoreHost,
-		ReconsumeTimes: half.ReconsumeTimes, Body: half.Body, Properties: half.Properties,
-	}
 }
 
 // immunity is how long after its birth a half message is left alone, and whether the message says so itself, in seconds.

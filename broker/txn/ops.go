@@ -101,7 +101,7 @@ var opProps = string(message.AppendProperty(message.AppendProperty(nil, message.
 func (s *Service) opRecord(queueID int32, body []byte) *message.Message {
 	return &message.Message{
 		Topic: message.OpHalfTopic, QueueID: queueID, BornTimestampMs: s.clock.Now().UnixMilli(),
-		BornHost: s.host, StoreHost: s.host, Body: bytes.Clone(body),
+		BornHost: s.host, StoreHost: s.host, Body: body,
 		Properties: opProps,
 	}
 }
@@ -110,7 +110,6 @@ func (s *Service) opRecord(queueID int32, body []byte) *message.Message {
 type decided struct {
 	s       *Service
 	queueID int32
-	from    int64         // offsets of the half queue before this are through whatever is said of them
 	next    int64         // offset in the op queue of the record that is read next
 	read    []opRead      // in order
 	by      map[int64]int // the record that says so, by half offset: an index of read
@@ -136,7 +135,7 @@ func (d *decided) take(offset int64) (bool, error) {
 	}
 }
 
-// readOn reads the next record. at is where the round is in the half queue.
+// readOn reads the next record. at is where the round is in the half queue: what is before it is through.
 func (d *decided) readOn(at int64) (more bool, err error) {
 	low, high, _ := d.s.log.QueueRange(message.OpHalfTopic, d.queueID)
 	if d.next = max(d.next, low); d.next >= high {
@@ -152,7 +151,7 @@ func (d *decided) readOn(at int64) (more bool, err error) {
 	}
 	r := opRead{offset: d.next}
 	for _, offset := range d.s.offsetsOf(op) {
-		if _, twice := d.by[offset]; offset >= max(d.from, at) && !twice {
+		if _, twice := d.by[offset]; offset >= at && !twice {
 			d.by[offset] = len(d.read)
 			r.open++
 		}

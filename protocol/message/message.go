@@ -7,7 +7,11 @@
 // MessageConst, TopicValidator. It is pure data: no locks, no files.
 package message
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+)
 
 // Message is one message in the open form. Topic and Properties are plain
 // strings; Properties is the encoded text, name 0x01 value 0x02 repeated.
@@ -42,6 +46,29 @@ func (m *Message) SetProperty(name, value string) {
 
 // RemoveProperty takes a property out of the message's property text.
 func (m *Message) RemoveProperty(name string) { m.Properties = RemoveProperty(m.Properties, name) }
+
+// Again returns what of the message stays when it is stored once more, in a topic and queue. Body and properties are shared.
+func (m *Message) Again(topic string, queueID int32) *Message {
+	return &Message{
+		Topic: topic, QueueID: queueID, Flag: m.Flag, SysFlag: m.SysFlag,
+		BornTimestampMs: m.BornTimestampMs, BornHost: m.BornHost, StoreHost: m.StoreHost,
+		ReconsumeTimes: m.ReconsumeTimes, Body: m.Body, Properties: m.Properties,
+	}
+}
+
+// RealTarget returns the topic and queue that a message was meant for which waits in another: REAL_TOPIC and REAL_QID.
+func (m *Message) RealTarget() (topic string, queueID int32, err error) {
+	topic, _ = m.Property(PropRealTopic)
+	if err := ValidTopic(topic); err != nil && !SafeName(topic) {
+		return "", 0, err
+	}
+	text, _ := m.Property(PropRealQID)
+	id, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || id < 0 {
+		return "", 0, fmt.Errorf("its real queue is %q", text)
+	}
+	return topic, int32(id), nil
+}
 
 // Tags returns the TAGS property, empty when there is none.
 func (m *Message) Tags() string { v, _ := Property(m.Properties, PropTags); return v }
