@@ -248,6 +248,15 @@ type inbox struct {
 
 func newInbox() *inbox { return &inbox{times: map[string]int{}} }
 
+// openInbox collects what the program reports of an object from now on.
+func (o *object) openInbox() *inbox {
+	b := newInbox()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.inboxes[o.name] = b
+	return b
+}
+
 func (b *inbox) take(messages []received) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -323,10 +332,8 @@ func (j *client) newConsumer(group, topic string, o options) *consumer {
 	for name, value := range o.set {
 		all[name] = value
 	}
-	c := &consumer{j.newClient(pushClass, all, o.args...), newInbox()}
-	j.mu.Lock()
-	j.inboxes[c.name] = c.inbox
-	j.mu.Unlock()
+	inner := j.newClient(pushClass, all, o.args...)
+	c := &consumer{inner, inner.openInbox()}
 	listen := fields{"do": "listen", "on": c.name}
 	for name, value := range o.listener {
 		listen[name] = value

@@ -22,15 +22,19 @@ const (
 // original is not asked here; conformance/wire compares what it does.
 var quickChecks = target.Options{Broker: map[string]string{"transactionCheckInterval": "1000", "transactionTimeOut": "500"}}
 
+// startDecider starts a transaction producer that decides as its messages say, and collects what it is asked.
+func (j *client) startDecider(group string) (p *object, asked *inbox) {
+	j.t.Helper()
+	p = j.newClient(transactionClass, fields{"producerGroup": group, "sendMsgTimeout": 30_000, "retryTimesWhenSendFailed": 0})
+	asked = p.openInbox()
+	require.NoError(j.t, j.do(fields{"do": "decide", "on": p.name}, nil))
+	return p.start(), asked
+}
+
 func TestTransactions(t *testing.T) {
 	eachAlone(t, forms, quickChecks, func(t *testing.T, j *client) {
-		topic, asked := j.newTopic(4), newInbox()
-		p := j.newClient(transactionClass, fields{"producerGroup": j.unique("producers"), "sendMsgTimeout": 30_000, "retryTimesWhenSendFailed": 0})
-		j.mu.Lock()
-		j.inboxes[p.name] = asked
-		j.mu.Unlock()
-		require.NoError(t, j.do(fields{"do": "decide", "on": p.name}, nil))
-		p.start()
+		topic := j.newTopic(4)
+		p, asked := j.startDecider(j.unique("producers"))
 		got := j.startConsumer(j.unique("group"), topic, options{})
 
 		ways := []struct {
@@ -78,26 +82,17 @@ func TestTransactions(t *testing.T) {
 func TestTransactionsOfTheGroup(t *testing.T) {
 	eachAlone(t, releases, quickChecks, func(t *testing.T, j *client) {
 		topic, group := j.newTopic(1), j.unique("producers")
-		start := func() *object {
-			p := j.newClient(transactionClass, fields{"producerGroup": group, "sendMsgTimeout": 30_000})
-			j.mu.Lock()
-			j.inboxes[p.name] = newInbox()
-			j.mu.Unlock()
-			require.NoError(t, j.do(fields{"do": "decide", "on": p.name}, nil))
-			return p.start()
-		}
-		gone := start()
+		gone, _ := j.startDecider(group)
 		m := newMessage(topic, 1)
 		m.Properties["first"], m.Properties["asked"] = undecided, committed
 		gone.send("transaction", []message{m})
 		gone.call(nil, "shutdown")
 		require.NoError(t, j.c.Broker.Stop())
 		require.NoError(t, j.c.Broker.Start())
-		start().send("transaction", []message{func() message { // which has it know the Broker
-			first := newMessage(topic, 2)
-			first.Properties["first"] = committed
-			return first
-		}()})
+		other, _ := j.startDecider(group)
+		first := newMessage(topic, 2) // which has it know the Broker
+		first.Properties["first"] = committed
+		other.send("transaction", []message{first})
 		got := j.startConsumer(j.unique("group"), topic, options{})
 		eventually(t, "both messages", func() bool { return got.different() == 2 })
 	})
