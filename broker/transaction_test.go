@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,20 +26,53 @@ import (
 type txnFixture struct {
 	t     *testing.T
 	disk  *vfs.Mem
-	clock *clockwork.FakeClock
+	clock *roundsClock
 	b     *liveBroker
 	w     *wire
 	cfg   func(*Config)
 }
 
+// roundsClock counts how often the rounds of checks have begun to wait for the next one. Their interval tells them from
+// all else that waits, so it must be nobody else's.
+type roundsClock struct {
+	*clockwork.FakeClock
+	intervalMs int64
+	waits      atomic.Int64
+}
+
+const checkIntervalMs = 30_001
+
+func (c *roundsClock) NewTimer(d time.Duration) clockwork.Timer {
+	timer := c.FakeClock.NewTimer(d)
+	if d.Milliseconds() == c.intervalMs {
+		c.waits.Add(1)
+	}
+	return timer
+}
+
+// awaitRounds waits until as many rounds are over, and one more waits for its time.
+func (f *txnFixture) awaitRounds(n int64) {
+	f.t.Helper()
+	testkit.Eventually(f.t, func() bool { return f.clock.waits.Load() > n }, "a round of checks")
+}
+
 func newTxnFixture(t *testing.T, change func(*Config)) *txnFixture {
-	f := &txnFixture{t: t, disk: vfs.NewMem(), clock: clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000)), cfg: change}
+	clock := &roundsClock{FakeClock: clockwork.NewFakeClockAt(time.UnixMilli(1_700_000_000_000))}
+	f := &txnFixture{t: t, disk: vfs.NewMem(), clock: clock, cfg: change}
 	f.start()
 	return f
 }
 
 func (f *txnFixture) start() {
-	f.b = newBroker(f.t, f.disk, f.clock, f.cfg)
+	was := f.clock.waits.Load()
+	f.b = newBroker(f.t, f.disk, f.clock, func(c *Config) {
+		c.TransactionCheckInterval = checkIntervalMs
+		if f.cfg != nil {
+			f.cfg(c)
+		}
+		f.clock.intervalMs = c.TransactionCheckInterval
+	})
+	f.awaitRounds(was)
 	f.w = dial(f.t, f.b, "10911")
 	f.beat()
 }
@@ -85,18 +119,12 @@ func (f *txnFixture) end(h half, decision int32, more string) *protocol.Command 
 	return f.w.ask(protocol.EndTransaction, endFields(h, decision, more), "")
 }
 
-// asked waits for the next question and returns the half message that it is about.
+// asked returns the next question of the rounds so far, and the half message that it is about.
 func (f *txnFixture) asked() (half, *protocol.Command) {
 	f.t.Helper()
-	next := -1
-	testkit.Eventually(f.t, func() bool {
-		f.beat() // its answer comes behind what the server has asked
-		next = slices.IndexFunc(f.w.pushed, func(c *protocol.Command) bool { return c.Code == protocol.CheckTransactionState })
-		if next < 0 {
-			f.clock.Advance(time.Second) // the round that has ended may have begun too early
-		}
-		return next >= 0
-	}, "a question")
+	f.beat() // its answer comes behind what the server has asked
+	next := slices.IndexFunc(f.w.pushed, func(c *protocol.Command) bool { return c.Code == protocol.CheckTransactionState })
+	require.GreaterOrEqual(f.t, next, 0, "no question")
 	frame := f.w.pushed[next]
 	f.w.pushed = f.w.pushed[next+1:]
 	return f.questioned(frame), frame
@@ -106,21 +134,13 @@ func (f *txnFixture) questioned(frame *protocol.Command) half {
 	return half{bodiesOf(f.t, frame.Body)[0], number(f.t, frame, "tranStateTableOffset"), number(f.t, frame, "commitLogOffset")}
 }
 
-// round lets a round of checks begin, and waits until it is over.
-func (f *txnFixture) round(every time.Duration) {
+// round lets time pass, and one round of checks in it.
+func (f *txnFixture) round(span time.Duration) {
 	f.t.Helper()
 	f.beat()
-	at := func() [2]int64 {
-		low, _ := f.b.offsets.Query(message.TransConsumerGroup, message.HalfTopic, 0)
-		op, _ := f.b.offsets.Query(message.TransConsumerGroup, message.OpHalfTopic, 0)
-		return [2]int64{low, op}
-	}
-	was := at()
-	f.clock.Advance(every)
-	testkit.Eventually(f.t, func() bool {
-		f.clock.Advance(time.Second) // the round before may have ended just now, and this one waits for a flush
-		return at() != was
-	}, "a round of checks")
+	was := f.clock.waits.Load()
+	f.clock.Advance(span)
+	f.awaitRounds(was)
 }
 
 func (f *txnFixture) delivered() []string { return f.w.pullAll(f.t, "T") }
@@ -244,11 +264,8 @@ func TestAHalfMessageSetsItsOwnTime(t *testing.T) {
 	require.Equal(t, protocol.Success, f.end(original, protocol.TransactionCommit, "").Code)
 	f.round(31 * time.Second)
 	require.Len(t, f.records(message.HalfTopic), 7, "late alone")
-	f.beat()
-	f.clock.Advance(100 * time.Second)
-	for range 4 {
-		f.beat()
-		f.clock.Advance(100 * time.Second)
+	for range 5 {
+		f.round(100 * time.Second)
 	}
 	refused := f.end(late, protocol.TransactionCommit, "")
 	require.Equal(t, []any{protocol.IllegalOperation, unsetRemark}, []any{refused.Code, refused.Remark})
@@ -324,7 +341,7 @@ func TestTransactionsSurvivePowerLosses(t *testing.T) {
 
 func powerLosses(t *testing.T, seed int64) {
 	rng := rand.New(rand.NewSource(seed))
-	f := newTxnFixture(t, func(c *Config) { c.FlushDiskType = store.SyncFlush; c.TransactionCheckInterval = 10_000 })
+	f := newTxnFixture(t, func(c *Config) { c.FlushDiskType = store.SyncFlush; c.TransactionCheckInterval = 10_001 })
 	decisions := map[string]int32{}
 	answerQuestions := func() {
 		f.beat()
