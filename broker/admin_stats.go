@@ -27,10 +27,9 @@ import (
 
 func (b *Broker) brokerRuntimeInfo(_ context.Context, c *remoting.Call, _ *protocol.Empty) (*protocol.Empty, error) {
 	table := map[string]string{}
-	for _, part := range []map[string]string{b.runtimeIdentity(), b.runtimeStore(), b.runtimeRates(), b.runtimeLanes(), b.runtimeDelays()} {
+	for _, part := range []map[string]string{b.runtimeIdentity(), b.runtimeStore(), b.runtimeRates(), b.runtimeLanes(), b.runtimeDelays(), b.runtimeTimer()} {
 		maps.Copy(table, part)
 	}
-	maps.Copy(table, runtimeTimer)
 	return nil, answerJSON(c, protocol.KVTable{Table: table})
 }
 
@@ -44,9 +43,12 @@ func (b *Broker) viewStats(_ context.Context, c *remoting.Call, h *protocol.View
 	})
 }
 
-// runtimeTimer is of the timer wheel, which does not run here.
-var runtimeTimer = map[string]string{
-	"timerReadBehind": "0", "timerOffsetBehind": "0", "timerCongestNum": "0", "timerEnqueueTps": "0.0", "timerDequeueTps": "0.0",
+func (b *Broker) runtimeTimer() map[string]string {
+	state := b.timerState()
+	return map[string]string{
+		"timerReadBehind": decimal(int64(state.Late / time.Second)), "timerOffsetBehind": decimal(state.Unentered), "timerCongestNum": decimal(state.Waiting),
+		"timerEnqueueTps": javaDouble(state.Entered), "timerDequeueTps": javaDouble(state.Fired),
+	}
 }
 
 func (b *Broker) runtimeIdentity() map[string]string {

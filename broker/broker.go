@@ -91,6 +91,7 @@ type Broker struct {
 	parked  *longpoll.Table
 	durable *durable.Sends
 	levels  *delay.Levels
+	timer   *delay.Timer // nil: timerWheelEnable=false
 
 	transactions *txn.Service
 	stats        *stats.Stats
@@ -220,8 +221,13 @@ func (b *Broker) Handle(ctx context.Context, peer remoting.Peer, cmd *protocol.C
 
 // arrived runs on the appender's goroutine for every stored message.
 func (b *Broker) arrived(a store.Arrival) {
-	if a.Topic == message.ScheduleTopic {
+	switch a.Topic {
+	case message.ScheduleTopic:
 		b.levels.Arrive(a.QueueID)
+	case message.TimerTopic:
+		if b.timer != nil {
+			b.timer.Arrive()
+		}
 	}
 	b.parked.Arrive(a)
 }

@@ -76,6 +76,7 @@ func startBroker(t testing.TB, network *remotingtest.Network, deps Deps, change 
 	select {
 	case <-b.Ready():
 	case err := <-ended:
+		stopped = true
 		t.Fatal(err)
 	}
 	return l

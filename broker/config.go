@@ -11,10 +11,12 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"regexp"
 	"time"
 
+	"rocketd/broker/delay"
 	"rocketd/broker/filter"
 	"rocketd/protocol"
 	"rocketd/remoting"
@@ -94,6 +96,16 @@ type Config struct {
 	TransactionCheckInterval               int64 `conf:"transactionCheckInterval,hot"`
 	TransactionOpMsgMaxSize                int32 `conf:"transactionOpMsgMaxSize,hot"`
 	TransactionOpBatchInterval             int64 `conf:"transactionOpBatchInterval,hot"`
+	RecallMessageEnable                    bool  `conf:"recallMessageEnable,hot"`
+	AllowRecallWhenBrokerNotWriteable      bool  `conf:"allowRecallWhenBrokerNotWriteable,hot"`
+	TimerPrecisionMs                       int32 `conf:"timerPrecisionMs,static"`
+	TimerRollWindowSlot                    int32 `conf:"timerRollWindowSlot,static"`
+	TimerMaxDelaySec                       int32 `conf:"timerMaxDelaySec,hot"`
+	TimerFlushIntervalMs                   int32 `conf:"timerFlushIntervalMs,hot"`
+	TimerCongestNumEachSlot                int32 `conf:"timerCongestNumEachSlot,hot"`
+	TimerStopEnqueue                       bool  `conf:"timerStopEnqueue,hot"`
+	TimerStopDequeue                       bool  `conf:"timerStopDequeue,hot"`
+	MappedFileSizeTimerLog                 int32 `conf:"mappedFileSizeTimerLog,static"`
 	AuthenticationEnabled                  bool  `conf:"authenticationEnabled,static"`
 	AuthorizationEnabled                   bool  `conf:"authorizationEnabled,static"`
 	ACLEnable                              bool  `conf:"aclEnable,static"`
@@ -155,6 +167,13 @@ func DefaultConfig() Config {
 		TransactionCheckInterval:               30_000,
 		TransactionOpMsgMaxSize:                4096,
 		TransactionOpBatchInterval:             3_000,
+		AllowRecallWhenBrokerNotWriteable:      true,
+		TimerPrecisionMs:                       1_000,
+		TimerRollWindowSlot:                    172_800,
+		TimerMaxDelaySec:                       259_200,
+		TimerFlushIntervalMs:                   1_000,
+		TimerCongestNumEachSlot:                math.MaxInt32,
+		MappedFileSizeTimerLog:                 100 << 20,
 	}
 }
 
@@ -181,11 +200,23 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("%s=%q is neither an address nor a host name", ip.key, ip.value)
 		}
 	}
-	if err := c.refuseUnserved(); err != nil {
+	if err := errors.Join(c.refuseUnserved(), c.validateTimer()); err != nil {
 		return err
 	}
 	_, err := filter.NewBloom(c.MaxErrorRateOfBloomFilter, c.ExpectConsumerNumUseFilter)
 	return errors.Join(err, c.Config.Validate(), c.ServerConfig.Validate())
+}
+
+func (c *Config) validateTimer() error {
+	switch {
+	case c.TimerPrecisionMs < 1:
+		return fmt.Errorf("timerPrecisionMs=%d: at least 1 is needed", c.TimerPrecisionMs)
+	case int64(c.TimerPrecisionMs)*int64(delay.RollSlots(c.TimerRollWindowSlot)) > math.MaxInt32:
+		return fmt.Errorf("timerPrecisionMs=%d, timerRollWindowSlot=%d: their product must not be more than %d (milliseconds)", c.TimerPrecisionMs, c.TimerRollWindowSlot, math.MaxInt32)
+	case c.MappedFileSizeTimerLog < delay.LeastTimerLogBytes:
+		return fmt.Errorf("mappedFileSizeTimerLog=%d: at least %d is needed", c.MappedFileSizeTimerLog, delay.LeastTimerLogBytes)
+	}
+	return nil
 }
 
 // refuseUnserved stops the start of a broker that was told to be something it

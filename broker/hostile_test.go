@@ -45,6 +45,7 @@ func goodRequests(stored, half, givenUp *message.Message) map[int32]goodRequest 
 	)
 	batch := message.AppendBatchItem(message.AppendBatchItem(nil, 0, []byte("one"), "KEYS\x01k\x02"), 0, []byte("two"), "")
 	ask := "consumerGroup=G clientId=c"
+	handle := protocol.RecallHandle{Topic: "T", BrokerName: "broker-a", TimeText: strconv.FormatInt(time.Now().Add(time.Hour).UnixMilli(), 10), UniqKey: "u"}
 	return map[int32]goodRequest{
 		protocol.SendMessage:                          {send, "body"},
 		protocol.SendMessageV2:                        {short, "body"},
@@ -105,6 +106,7 @@ func goodRequests(stored, half, givenUp *message.Message) map[int32]goodRequest 
 		protocol.GetConsumeStats:                      {"consumerGroup=G topic=T", ""},
 		protocol.GetBrokerConsumeStats:                {"isOrder=false", ""},
 		protocol.UpdateBrokerConfig:                   {"", "traceOn=true\n"},
+		protocol.RecallMessage:                        {"producerGroup=P topic=T recallHandle=" + handle.String(), ""},
 		protocol.GetBrokerConfig:                      {},
 		protocol.GetBrokerRuntimeInfo:                 {},
 	}
@@ -119,7 +121,9 @@ type hostileBroker struct {
 }
 
 func newHostileBroker(t *testing.T) *hostileBroker {
-	h := &hostileBroker{t: t, peer: &fakePeer{id: 1}, liveBroker: newBroker(t, vfs.NewMem(), clockwork.NewRealClock(), nil)}
+	h := &hostileBroker{t: t, peer: &fakePeer{id: 1}, liveBroker: newBroker(t, vfs.NewMem(), clockwork.NewRealClock(), func(c *Config) {
+		c.RecallMessageEnable, c.TimerStopEnqueue = true, true // a timer's files take memory, which the tests measure
+	})}
 	require.NoError(t, h.topics.Put(protocol.NewTopicConfig("T", 4, 4, protocol.PermRead|protocol.PermWrite)))
 	put := func(topic, properties string) *message.Message {
 		m := &message.Message{Topic: topic, Body: []byte("m"), Properties: properties, BornHost: h.storeHost, StoreHost: h.storeHost}

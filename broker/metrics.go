@@ -31,9 +31,12 @@ func (b *Broker) newMetrics(registry prometheus.Registerer) *metrics {
 	meter("rocketd_messages_out_bytes_total", "Bytes of records handed to consumers.", b.stats.GetBytes)
 	meter("rocketd_pulls_found_total", "Pulls that found messages.", b.stats.GetFound)
 	meter("rocketd_pulls_missed_total", "Pulls that found none.", b.stats.GetMiss)
-	m.collectors = append(m.collectors, prometheus.NewGaugeFunc(
-		prometheus.GaugeOpts{Name: "rocketd_parked_requests", Help: "Requests that wait for a message."},
-		func() float64 { return float64(b.parked.Len()) }))
+	gauge := func(name, help string, value func() float64) {
+		m.collectors = append(m.collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	gauge("rocketd_parked_requests", "Requests that wait for a message.", func() float64 { return float64(b.parked.Len()) })
+	gauge("rocketd_timer_messages", "Messages that wait for a time of their own.", func() float64 { return float64(b.timerState().Waiting) })
+	gauge("rocketd_timer_late_seconds", "How late such messages are delivered.", func() float64 { return b.timerState().Late.Seconds() })
 	return m
 }
 

@@ -80,6 +80,9 @@ func (b *Broker) clientRequests(m *remoting.Mux, l lanes) {
 	remoting.Handle(m, protocol.GetConsumerListByGroup, l.consumer, b.consumerList)
 	remoting.Handle(m, protocol.CheckClientConfig, l.client, b.checkClientConfig)
 
+	// recall.go
+	remoting.Handle(m, protocol.RecallMessage, l.send, b.recallMessage)
+
 	// lock.go
 	remoting.Handle(m, protocol.LockBatchMQ, l.consumer, b.lockBatch)
 	remoting.Handle(m, protocol.UnlockBatchMQ, l.consumer, b.unlockBatch)

@@ -38,6 +38,12 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	if err := b.loadTables(); err != nil {
 		return err
 	}
+	if b.timer != nil {
+		defer func() { err = errors.Join(err, b.timer.Close()) }()
+		if err := b.timer.Open(); err != nil {
+			return err
+		}
+	}
 	listeners, err := b.listen()
 	if err != nil {
 		return err
@@ -52,6 +58,9 @@ func (b *Broker) Run(ctx context.Context) (err error) {
 	g.Go(stageStore, "store", b.store.Run)
 	g.Go(stageTables, "meta", b.runTables)
 	g.Go(stageBehaviour, "delay", b.levels.Run)
+	if b.timer != nil {
+		g.Go(stageBehaviour, "timer", b.timer.Run)
+	}
 	g.Go(stageBehaviour, "transactions", b.transactions.Run)
 	g.Go(stageBehaviour, "sessions", b.runSessions)
 	g.Go(stageBehaviour, "broadcasts", b.runBroadcasts)
@@ -85,6 +94,7 @@ func (b *Broker) open() error {
 		return errors.Join(err, opened.Close())
 	}
 	b.levels = delay.New(delays, countedStore{opened, b.stats}, b.delays, b.clock, b.deps.Log.With().Str("part", "delay").Logger())
+	b.timer = b.newTimer(cfg, opened)
 	b.transactions = b.newTransactions()
 	return nil
 }

@@ -7,7 +7,7 @@
 // MessageIllegal, ServiceNotAvailable, NoPermission, TopicNotExist, SubscriptionGroupNotExist,
 // InvalidParameter.
 // Deviations: an empty or torn body is MessageIllegal, where Java fails with a NullPointerException
-// or a BufferUnderflowException; timer messages are refused.
+// or a BufferUnderflowException.
 
 package broker
 
@@ -214,7 +214,7 @@ func (b *Broker) sendOne(c *remoting.Call, cfg *Config, h *protocol.SendHeader, 
 	b.stats.Put(m.Topic, 1, int64(receipt.Size))
 	return b.whenDurable(c, cfg, p.noWait, receipt.EndOffset, &protocol.SendResult{
 		MsgID: message.OffsetMsgID(m.StoreHost, receipt.PhyOffset), QueueID: queueID, QueueOffset: receipt.QueueOffset,
-		TransactionID: uniqKey,
+		TransactionID: uniqKey, RecallHandle: recallHandle(cfg.BrokerName, &m, uniqKey),
 	})
 }
 
@@ -232,7 +232,6 @@ func (b *Broker) storedProps(cfg *Config, p *sendProps, uniqKey *string) string 
 }
 
 // redirect sends a message that is not to be read yet where it waits.
-// Timers come here when they are served.
 func (b *Broker) redirect(m *message.Message, p *sendProps) error {
 	level, err := p.delayLevel()
 	if err != nil {
@@ -242,20 +241,23 @@ func (b *Broker) redirect(m *message.Message, p *sendProps) error {
 		if cfg := b.cfg.Load(); cfg.RejectTransactionMessage {
 			return protocol.Errorf(protocol.NoPermission, "the broker[%s] sending transaction message is forbidden", cfg.BrokerIP1)
 		}
-		if !p.timer || level > 0 {
-			txn.Prepare(m)
-			return nil // a delay begins with the commit
+		if level <= 0 && p.timer.asked() && !p.fired {
+			if _, err := b.timerDue(&p.timer); err != nil {
+				return err
+			}
 		}
+		txn.Prepare(m)
+		return nil // a delay begins with the commit
 	}
 	if tran := message.TranType(m.SysFlag); tran != message.TranNotType && tran != message.TranCommit {
 		return nil
 	}
 	if level > 0 {
-		b.delayBy(m, level, p.timer)
+		b.delayBy(m, level, p.timer.asked())
 		return nil
 	}
-	if p.timer && !p.fired && m.Topic != message.TimerTopic {
-		return protocol.Errorf(protocol.SystemError, "accurate timer message is not enabled, timerWheelEnable is false")
+	if p.timer.asked() && !p.fired && m.Topic != message.TimerTopic {
+		return b.timeBy(m, &p.timer)
 	}
 	return nil
 }

@@ -118,7 +118,7 @@ func TestSendRefusals(t *testing.T) {
 		{"no key", send, sendFields("COMPACT", ""), "x", 13, "Required message key is missing"},
 		{"key", send, sendFields("COMPACT", "properties="+props("KEYS=k")), "x", 0, ""},
 		{"level", send, sendFields("T", "properties="+props("DELAY=abc")), "x", 1, `For input string: "abc"`},
-		{"timer", send, sendFields("T", "properties="+props("TIMER_DELAY_SEC=5")), "x", 1, "accurate timer message is not enabled, timerWheelEnable is false"},
+		{"timer", send, sendFields("T", "properties="+props("TIMER_DELAY_SEC=259201")), "x", protocol.MessageIllegal, timerIllegal},
 		{"timer fired", send, sendFields("T", "properties="+props("TIMER_DELAY_SEC=5 TIMER_OUT_MS=1")), "x", 0, ""},
 		{"batch to retry", send, sendFields("%RETRY%G", "batch=true"), "x", 13, "batch request does not support retry group %RETRY%G"},
 		{"group name", send, sendFields("%RETRY%"+strings.Repeat("g", 121), ""), "x", 26, "subscription group not exist, " + strings.Repeat("g", 121) + " " + faq},

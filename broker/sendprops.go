@@ -30,7 +30,7 @@ type sendProps struct {
 	delay   string
 	noWait  bool // WAIT=false: the sender does not wait for the disk
 	tran    bool
-	timer   bool // one of the TIMER_ properties that ask for a time
+	timer   timerProps
 	fired   bool // TIMER_OUT_MS: has been through the timer
 
 	priority  string
@@ -80,8 +80,14 @@ func (p *sendProps) see(name, value string) (stays bool) {
 	case message.PropTranMsg:
 		p.tran = compat.ParseBool(value)
 		p.otherKind = p.otherKind || p.tran
-	case message.PropTimerDelaySec, message.PropTimerDelayMs, message.PropTimerDeliverMs:
-		p.timer, p.otherKind = true, true
+	case message.PropTimerDelaySec:
+		p.timer.delaySec, p.otherKind = value, true
+	case message.PropTimerDelayMs:
+		p.timer.delayMs, p.otherKind = value, true
+	case message.PropTimerDeliverMs:
+		p.timer.deliverMs, p.otherKind = value, true
+	case message.PropTimerDelUniqKey:
+		p.timer.takesBack = true
 	case message.PropShardingKey:
 		p.otherKind = true
 	case message.PropPriority:

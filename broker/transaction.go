@@ -33,11 +33,18 @@ func (b *Broker) newTransactions() *txn.Service {
 	})
 }
 
-// delayCommitted has a committed message wait that was sent with a delay level.
+// delayCommitted has a committed message wait that was sent with a delay. One whose time cannot be, any more, does not.
 func (b *Broker) delayCommitted(m *message.Message) {
 	p := readProps(m.Properties)
-	if level, err := p.delayLevel(); err == nil && level > 0 {
-		b.delayBy(m, level, p.timer)
+	level, err := p.delayLevel()
+	switch {
+	case err != nil:
+	case level > 0:
+		b.delayBy(m, level, p.timer.asked())
+	case p.timer.asked() && !p.fired:
+		if err := b.timeBy(m, &p.timer); err != nil {
+			b.log.Warn().Err(err).Str("topic", m.Topic).Str("uniqKey", m.UniqKey()).Msg("a committed message is delivered at once")
+		}
 	}
 }
 

@@ -291,8 +291,6 @@ func TestADelayBeginsWithTheCommit(t *testing.T) {
 	}, "the delayed message")
 	require.Equal(t, []string{"m"}, f.delivered())
 	require.Equal(t, message.TranCommit, message.TranType(f.records("T")[0].SysFlag))
-	answer := f.w.ask(protocol.SendMessage, sendFields("T", "properties="+props("TRAN_MSG=true PGROUP=P TIMER_DELAY_SEC=5")), "timed")
-	require.Equal(t, []any{protocol.SystemError, "accurate timer message is not enabled, timerWheelEnable is false"}, []any{answer.Code, answer.Remark})
 }
 
 func TestDecisionsThatAreNone(t *testing.T) {

@@ -34,7 +34,6 @@ var Ledger = append(unservedCodes, differences...)
 
 // unservedCodes are the request codes that answer REQUEST_CODE_NOT_SUPPORTED (3).
 var unservedCodes = []Entry{
-	{"code-recall", "codes", Open, "RECALL_MESSAGE.", "needs the timer wheel; Java refuses it by default", []int32{370}},
 	{"code-pop", "codes", Open, "POP: pop, ack, batch ack, invisible time, peek, notification, polling info, rollback, request mode.", "needs the revive queues",
 		[]int32{200050, 200051, 200052, 200053, 200054, 200055, 200056, 200151, 401}},
 	{"code-static-topic", "codes", Deliberate, "UPDATE_AND_CREATE_STATIC_TOPIC: a Broker here cannot be a part of a static topic, whose queues several Brokers share. The NameServer routes those of Java Brokers.", "the tool is told so; ordinary topics, of more queues or more Brokers, serve the same programs", []int32{513}},
@@ -81,10 +80,13 @@ var differences = []Entry{
 	{"forbidden-names", "admin", Deliberate, "UPDATE_AND_GET_GROUP_FORBIDDEN refuses names that no group or topic can have; Java keeps them in its table.", "the table is bounded", nil},
 	{"phantom-queues", "query", Deliberate, "A question about a queue of an unknown topic does not make that queue; Java makes it.", "a reader must not fill the disk", nil},
 	{"txn-not-half", "transactions", Deliberate, "END_TRANSACTION for a record that is not of the half topic, and RESUME_CHECK_HALF_MESSAGE for one that is not of TRANS_CHECK_MAX_TIME_TOPIC, answer 1; Java makes a message of any record.", "no message is delivered twice by a wrong offset", nil},
-	{"txn-delay", "transactions", Deliberate, "A half message with a delay level waits for its decision first, and for its delay when it is committed. Java puts it among the delayed messages at once, from which nobody ever gets it.", "the message is not lost", nil},
+	{"txn-delay", "transactions", Deliberate, "A half message with a delay level or a time of its own waits for its decision first, and for its time when it is committed. Java puts it among the waiting messages at once, from which nobody ever gets it.", "the message is not lost", nil},
 	{"txn-no-decision", "transactions", Deliberate, "An END_TRANSACTION that decides neither way and is not one-way is answered with 29; Java 5.5.0 never answers it.", "a caller must not hang", nil},
 	{"txn-decided", "transactions", Deliberate, "A decision that has come, written down yet or not, about a half message or about the original of its copies, spares its producer the question; Java may ask, and then deliver the message twice. A copy of a half message keeps its flag and reconsume times; Java's has none.", "fewer messages come twice", nil},
-	{"timer-messages", "send", Open, "A message with a TIMER_ property is refused as Java does with timerWheelEnable=false.", "needs the timer wheel", nil},
+	{"timer-taken-back", "send", Deliberate, "TIMER_DEL_UNIQKEY may be the key of the message that is taken back, or its topic, '+' and the key; Java understands one of them, as appendTopicForTimerDeleteKey says.", "a directory may hold both", nil},
+	{"timer-congestion", "send", Deliberate, "A slot of the timer with more than timerCongestNumEachSlot messages takes none; Java refuses at random up to twice as many.", "the key says so", nil},
+	{"timer-late", "send", Deliberate, "Timer messages that are more than 7 days late are delivered, a failing delivery is tried again until it succeeds, and files of the timer that are lost are made again; Java drops such messages.", "nothing acknowledged is lost", nil},
+	{"timer-metrics", "store", Deliberate, "config/timermetrics, numbers of waiting messages by topic, is not written.", "only replicas and Java's metrics read it, and Java makes it anew", nil},
 	{"tls", "remoting", Open, "A TLS or PROXY-protocol opening closes the connection.", "comes with access control", nil},
 	{"clean-queues", "admin", Deliberate, "CLEAN_EXPIRED_CONSUMEQUEUE removes only queues that their topic does not have any more; Java also removes those in use, whose offsets then begin at 0 again.", "consumers would skip what is sent next", nil},
 	{"store-full-remark", "send", Deliberate, "The remark of a send refused with SERVICE_NOT_AVAILABLE ends with the cause.", "an operator sees which partition or file it is", nil},

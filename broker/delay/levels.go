@@ -256,7 +256,7 @@ func delivered(m *message.Message) (out *message.Message, reason string) {
 	if err != nil {
 		return nil, err.Error()
 	}
-	if topic == message.HalfTopic || topic == message.ScheduleTopic {
+	if topic == message.HalfTopic || topic == message.ScheduleTopic || topic == message.TimerTopic {
 		return nil, "its real topic is " + topic
 	}
 	return m.Again(topic, queueID), ""

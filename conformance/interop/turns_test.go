@@ -114,9 +114,9 @@ func (n *node) settings() {
 	}
 }
 
-// unserved has Java keep what only Java goes on with: a half message and two
-// timer messages, one due while ours has the directory.
-func (n *node) unserved() (half sent) {
+// later leaves a half message and two messages for a time, one of them due while
+// the next server has the directory.
+func (n *node) later() (half sent) {
 	n.t.Helper()
 	half = n.send("Txn", 0, message.TranPrepared, pairs("TRAN_MSG", "true", "PGROUP", "interop_producer", "UNIQ_KEY", "HALF1"), "in a transaction")
 	now := time.Now().UnixMilli()
@@ -146,7 +146,7 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	java := start(t, target.Java, home)
 	java.settings()
 	java.write("1")
-	half := java.unserved()
+	half := java.later()
 	java.awaitDelivered("Delayed", "soon 1")
 	wrote := java.view()
 	requireLocked(t, storeDir)
@@ -159,6 +159,7 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 	require.Equal(t, wrote, ours.view(), "what ours reads of Java's")
 	ours.requireIndexed("1")
 	ours.awaitDelivered("Delayed", "delayed 1")
+	ours.awaitDelivered("Timed", "timed early")
 	ours.write("2")
 	ours.awaitDelivered("Delayed", "soon 2")
 	ours.requireIndexed("1")
@@ -170,7 +171,6 @@ func TestJavaAndOursTakeTurns(t *testing.T) {
 
 	java = start(t, target.Java, home)
 	require.Equal(t, wrote, java.view(), "what Java reads of ours")
-	java.awaitDelivered("Timed", "timed early")
 	java.commitHalf(half)
 	java.awaitDelivered("Txn", "in a transaction")
 	java.awaitDelivered("Delayed", "delayed 2")

@@ -124,6 +124,7 @@ type message struct {
 	Body           []byte            `json:"body"`
 	Properties     map[string]string `json:"properties,omitempty"`
 	DelayTimeLevel int               `json:"delayTimeLevel,omitempty"`
+	Timer          map[string]string `json:"timer,omitempty"` // properties that ask for a time
 	Flag           int32             `json:"flag,omitempty"`
 }
 
@@ -160,6 +161,7 @@ func (q queue) String() string {
 // sent is a Java SendResult.
 type sent struct {
 	SendStatus, MsgID, OffsetMsgID, RegionID string
+	RecallHandle                             string // 5.5.0
 	MessageQueue                             queue
 	QueueOffset                              int64
 	TraceOn                                  bool

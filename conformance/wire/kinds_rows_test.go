@@ -5,7 +5,9 @@
 package wire
 
 import (
+	"strconv"
 	"strings"
+	"time"
 
 	"rocketd/protocol"
 )
@@ -37,6 +39,9 @@ func props(list ...string) string {
 	}
 	return text
 }
+
+// inTwoDays is a time at which a message may still be due, and that no test lives to see.
+var inTwoDays = strconv.FormatInt(time.Now().Add(48*time.Hour).UnixMilli()/1000*1000+123, 10)
 
 // addedBytes is what a Broker adds to properties that have an id.
 const addedBytes = len("MSG_REGION\x01DefaultRegion\x02TRACE_ON\x01true\x02CLUSTER\x01DefaultCluster\x02")
@@ -114,6 +119,29 @@ var kindRows = []row{
 	{name: "control characters", set: []string{"i", props("a\x03\x00b", "c\r\n\x7f\x04")}},
 	{name: "not of this plane", set: []string{"i", props("\U0001F600", "\U0001F680ü")}},
 	{name: "delay beyond", set: []string{"i", props("DELAY", "-2147483648")}},
+	{name: "for a time", set: []string{"i", props("TIMER_DELIVER_MS", inTwoDays)}, shared: true},
+	{name: "for a time, and a delay", set: []string{"b", "{own}later", "i", props("TIMER_DELIVER_MS", inTwoDays, "DELAY", "18")}, shared: true},
+	{name: "for a time, and no delay", set: []string{"i", props("TIMER_DELIVER_MS", inTwoDays, "DELAY", "0")}, shared: true},
+	{name: "for a whole second", set: []string{"i", props("TIMER_DELIVER_MS", inTwoDays[:len(inTwoDays)-3]+"000")}, shared: true},
+	{name: "for a time, with a priority", set: []string{"i", props("TIMER_DELIVER_MS", inTwoDays, "_SYS_MSG_PRIORITY_", "1")}, shared: true},
+	{name: "for a time, of a retry topic", set: []string{"b", "%RETRY%{group}", "i", props("TIMER_DELIVER_MS", inTwoDays)}, shared: true},
+	{name: "for a time that is past", set: []string{"i", props("TIMER_DELIVER_MS", "1")}},
+	{name: "for a time before all times", set: []string{"i", props("TIMER_DELIVER_MS", "-9223372036854775808")}},
+	{name: "for a time too far away", set: []string{"i", props("TIMER_DELIVER_MS", "9223372036854775807")}},
+	{name: "for a time that is none", set: []string{"i", props("TIMER_DELIVER_MS", "tomorrow")}},
+	{name: "for a time beyond numbers", set: []string{"i", props("TIMER_DELIVER_MS", "9223372036854775808")}},
+	{name: "for a time with a sign", set: []string{"i", props("TIMER_DELIVER_MS", "+"+inTwoDays)}, shared: true},
+	{name: "in no seconds", set: []string{"i", props("TIMER_DELAY_SEC", "0")}},
+	{name: "some seconds ago", set: []string{"i", props("TIMER_DELAY_SEC", "-5")}},
+	{name: "in more seconds than allowed", set: []string{"i", props("TIMER_DELAY_SEC", "259205")}},
+	{name: "in seconds that are none", set: []string{"i", props("TIMER_DELAY_SEC", "1.5")}},
+	{name: "in seconds beyond numbers", set: []string{"i", props("TIMER_DELAY_SEC", "2147483648")}},
+	{name: "in no seconds, though at a time", set: []string{"i", props("TIMER_DELAY_SEC", "0", "TIMER_DELIVER_MS", inTwoDays)}},
+	{name: "in no milliseconds", set: []string{"i", props("TIMER_DELAY_MS", "0", "TIMER_DELIVER_MS", inTwoDays)}},
+	{name: "in milliseconds beyond numbers", set: []string{"i", props("TIMER_DELAY_MS", "2147483648")}},
+	{name: "has been through the timer", set: []string{"i", props("TIMER_DELAY_SEC", "10", "TIMER_OUT_MS", "5")}},
+	{name: "takes another back", set: []string{"i", props("TIMER_DELIVER_MS", inTwoDays, "TIMER_DEL_UNIQKEY", "T+u")}, shared: true},
+	{name: "takes another back too late", set: []string{"i", props("TIMER_DELIVER_MS", "1", "TIMER_DEL_UNIQKEY", "T+u")}},
 	{name: "most properties", set: []string{"i", propsOf(mostProperties)}},
 	{name: "too many properties", set: []string{"i", propsOf(mostProperties + 1)}},
 	{name: "most body", body: new(strings.Repeat("b", mostBody))},

@@ -5,6 +5,7 @@
 package wire
 
 import (
+	"cmp"
 	"slices"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 	"rocketd/conformance/report"
 )
 
-var families = slices.Concat(sendRows, replyRows, pullRows, offsetRows, offsetAdminRows, clientRows, groupRows, adminRows, routeRows, registerRows)
+var families = slices.Concat(sendRows, replyRows, pullRows, offsetRows, offsetAdminRows, clientRows, groupRows, adminRows, routeRows, registerRows, recallRows)
 
 // verdict is the weakest verb that a code needed so far.
 type verdict struct {
@@ -78,7 +79,7 @@ func (f *family) run(p *pair, v *verdict) {
 		case weakest == Differs && f.after != nil && f.prepare != nil:
 			n = newNames() // what the two hold differs now
 			f.prepare(p, n)
-		case weakest != Differs && !r.unprobed:
+		case weakest != Differs && !r.unprobed && !r.shared:
 			f.probe(p, n, &r, v)
 		}
 	}
@@ -108,7 +109,11 @@ func (f *family) check(p *pair, n *names, r *row, v *verdict) Verb {
 	if r.settles {
 		patience = settling
 	}
-	return f.compare(p, n, r.name, rules, f.request(r, n), patience, v)
+	scoped := *f
+	if r.shared {
+		scoped.varies = cmp.Or(f.varies, never) + `|^ext\.queueOffset$`
+	}
+	return scoped.compare(p, n, r.name, rules, f.request(r, n), patience, v)
 }
 
 // askAlone asks ours only.

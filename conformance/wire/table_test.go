@@ -50,6 +50,7 @@ type row struct {
 	body     *string  // instead of the family's
 	settles  bool     // Java comes to its answer in the background
 	unprobed bool     // no probes after this one
+	shared   bool     // it goes into a queue that others use too, so its offset there depends on them; no probes after this one
 }
 
 // rule lets the rows whose names match be weaker than Same.

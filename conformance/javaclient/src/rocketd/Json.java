@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import org.apache.rocketmq.common.message.Message;
+import org.apache.rocketmq.common.message.MessageAccessor;
 import org.apache.rocketmq.common.message.MessageClientExt;
 import org.apache.rocketmq.common.message.MessageExt;
 
@@ -70,6 +71,9 @@ final class Json {
         }
         if (o.containsKey("delayTimeLevel")) {
             m.setDelayTimeLevel(o.getIntValue("delayTimeLevel"));
+        }
+        if (o.containsKey("timer")) { // what Message.setDelayTimeSec and its like do, which 4.9.8 does not have
+            o.getJSONObject("timer").forEach((name, value) -> MessageAccessor.putProperty(m, name, (String) value));
         }
         m.setFlag(o.getIntValue("flag"));
         return m;
