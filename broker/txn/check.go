@@ -295,15 +295,9 @@ func checksOf(half *message.Message) (checks int, given bool) {
 
 // question stores an undecided half message again and asks its producer about the copy.
 func (s *Service) question(ops *decided, half *message.Message, checks int) (passed bool, err error) {
-	s.deciding.Lock()
-	defer s.deciding.Unlock()
-	if done, err := s.lastLook(ops, half); done || err != nil {
+	copied, done, err := s.again(ops, half, message.PropTransactionChecks, strconv.Itoa(max(checks+1, firstCheck)))
+	if copied == nil {
 		return done, err
-	}
-	copied := half.Again(half.Topic, half.QueueID)
-	copied.SetProperty(message.PropTransactionChecks, strconv.Itoa(max(checks+1, firstCheck)))
-	if err := s.put(copied); err != nil {
-		return false, err
 	}
 	copied.StoreTimestampMs = half.StoreTimestampMs
 	s.logger.Info().Str("realTopic", realTopic(half)).Str("uniqKey", half.UniqKey()).Int64("offset", copied.QueueOffset).
@@ -312,18 +306,29 @@ func (s *Service) question(ops *decided, half *message.Message, checks int) (pas
 	return true, nil
 }
 
-// postpone stores a half message again whose own time is not over.
+// postpone stores a half message again whose own time is not over. The first copy remembers where the original is.
 func (s *Service) postpone(ops *decided, half *message.Message) (passed bool, err error) {
+	original, known := half.Property(message.PropTranPreparedOffset)
+	if !known {
+		original = strconv.FormatInt(half.QueueOffset, 10)
+	}
+	copied, done, err := s.again(ops, half, message.PropTranPreparedOffset, original)
+	return copied != nil || done, err
+}
+
+// again stores a half message once more, with a property, unless it has been decided up to this moment (done).
+func (s *Service) again(ops *decided, half *message.Message, name, value string) (copied *message.Message, done bool, err error) {
 	s.deciding.Lock()
 	defer s.deciding.Unlock()
 	if done, err := s.lastLook(ops, half); done || err != nil {
-		return done, err
+		return nil, done, err
 	}
-	copied := half.Again(half.Topic, half.QueueID)
-	if _, ok := half.Property(message.PropTranPreparedOffset); !ok {
-		copied.SetProperty(message.PropTranPreparedOffset, strconv.FormatInt(half.QueueOffset, 10))
+	copied = half.Again(half.Topic, half.QueueID)
+	copied.SetProperty(name, value)
+	if err := s.put(copied); err != nil {
+		return nil, false, err
 	}
-	return true, s.put(copied)
+	return copied, false, nil
 }
 
 // lastLook is whether a half message has been decided, by itself or as the one that it is a copy of, up to this moment.
