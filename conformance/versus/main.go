@@ -48,6 +48,7 @@ var loads = []load{
 	{"pull, 8 queues, what the batches stored", []string{"pull", "-t", "versus_batch"}, false},
 	{"send to arrival, 2,000 messages a second", []string{"e2e", "-r", "2000", "-d", "10s", "-t", "versus_e2e"}, false},
 	{"send to arrival, ten groups that each get 500 messages a second", []string{"e2e", "-r", "500", "--groups", "10", "-d", "10s", "-t", "versus_ten"}, false},
+	{"for a time 3 s after the send, 2,000 messages a second, latency from that time", []string{"e2e", "-r", "2000", "--delay", "3s", "-d", "10s", "-t", "versus_timer"}, false},
 	{"heartbeats of 1,000 groups with 10 subscriptions each, 1,000 a second", []string{"heartbeat", "--groups", "1000", "-d", "10s", "-t", "versus_beat"}, false},
 	{"idle, 200 connections with a waiting pull each", []string{"idle", "-c", "200", "-d", "10s", "-t", "versus_idle"}, false},
 }

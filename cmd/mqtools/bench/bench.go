@@ -36,6 +36,7 @@ type options struct {
 	rate     int
 	count    int64
 	duration time.Duration
+	delay    time.Duration
 	groups   int
 	park     bool
 	pid      int
@@ -59,6 +60,7 @@ func Command() *cobra.Command {
 	f.IntVarP(&o.rate, "rate", "r", 0, "messages a second, 0: as fast as it goes (e2e: 2000, heartbeat: 1000); latency then counts from when a message was due")
 	f.Int64VarP(&o.count, "count", "n", 0, "messages to send, in place of a duration")
 	f.DurationVarP(&o.duration, "duration", "d", 10*time.Second, "how long")
+	f.DurationVar(&o.delay, "delay", 0, "single messages are for a time of their own, so long after the send; e2e counts latency from that time")
 	f.IntVar(&o.groups, "groups", 1, "consumer groups that each get every message (e2e), or beat (heartbeat)")
 	f.BoolVar(&o.park, "park", true, "each idle connection also holds one pull")
 	f.IntVarP(&o.pid, "pid", "p", 0, "the server's process id, for its processor time and memory")

@@ -34,7 +34,7 @@ type reader struct {
 	tally *tally
 }
 
-// pull asks once. Of what has arrived it counts the messages, and with arrivals the time since each was sent.
+// pull asks once. Of what has arrived it counts the messages, and with arrivals the time since each was wanted.
 func (r *reader) pull(ctx context.Context, wait, arrivals bool) (code int32, err error) {
 	flags := protocol.PullFlagSubscription
 	if wait {
@@ -172,7 +172,7 @@ func runEndToEnd(ctx context.Context, o *options) (*Result, error) {
 	}
 	sent, err := runSend(ctx, o)
 	if err == nil {
-		awaitCount(&arrived, sent.Messages*int64(o.groups))
+		awaitCount(&arrived, sent.Messages*int64(o.groups), o.delay+lastArrivals)
 	}
 	stop()
 	all.Wait()
@@ -199,8 +199,8 @@ func (r *reader) follow(ctx context.Context, arrived *atomic.Int64) error {
 	return nil
 }
 
-func awaitCount(n *atomic.Int64, want int64) {
-	for deadline := time.Now().Add(lastArrivals); n.Load() < want && time.Now().Before(deadline); {
+func awaitCount(n *atomic.Int64, want int64, patience time.Duration) {
+	for deadline := time.Now().Add(patience); n.Load() < want && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
 }

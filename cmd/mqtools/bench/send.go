@@ -74,9 +74,13 @@ func (s *sender) run(ctx context.Context, peer remoting.Peer) {
 			QueueID: int32(n / topics % int64(s.queues)), BornTimestampMs: time.Now().UnixMilli(), Batch: s.perCall > 1,
 		}
 		req := &protocol.Command{Code: protocol.SendMessageV2, Language: protocol.LangJava, Version: 513, Body: body}
-		stamp(body)
+		wanted := time.Now().Add(s.delay)
+		stamp(body, wanted)
 		if s.perCall == 1 {
 			header.Properties = s.properties(n, 0)
+			if s.delay > 0 {
+				header.Properties += fmt.Sprintf("%s\x01%d\x02", message.PropTimerDeliverMs, wanted.UnixMilli())
+			}
 		} else {
 			packed = s.pack(packed[:0], n, body)
 			req.Code, req.Body = protocol.SendBatchMessage, packed
@@ -127,9 +131,9 @@ func (s *sender) pack(dst []byte, n int64, body []byte) []byte {
 	return dst
 }
 
-// stamp writes the time of sending into a body, if there is room.
-func stamp(body []byte) {
+// stamp writes the time that a message is wanted at into its body, if there is room.
+func stamp(body []byte, wanted time.Time) {
 	if len(body) >= 8 {
-		binary.BigEndian.PutUint64(body, uint64(time.Now().UnixNano()))
+		binary.BigEndian.PutUint64(body, uint64(wanted.UnixNano()))
 	}
 }
