@@ -27,11 +27,15 @@ const (
 
 type (
 	listener = func(context.Context, ...*primitive.MessageExt) (consumer.ConsumeResult, error)
+	sender   = func(context.Context, ...*primitive.Message) (*primitive.SendResult, error)
 	starter  interface{ Start() error }
 )
 
 func newMessage(topic, tag, key, body string) *primitive.Message {
-	m := primitive.NewMessage(topic, []byte(body)).WithTag(tag)
+	m := primitive.NewMessage(topic, []byte(body))
+	if tag != "" {
+		m.WithTag(tag)
+	}
 	if key != "" {
 		m.WithKeys([]string{key})
 	}
@@ -41,30 +45,41 @@ func newMessage(topic, tag, key, body string) *primitive.Message {
 
 // startProducer returns a producer that its caller shuts down.
 func startProducer(servers primitive.NamesrvAddr, group string, options ...producer.Option) (rocketmq.Producer, error) {
-	options = append([]producer.Option{producer.WithNameServer(servers), producer.WithGroupName(group),
+	return startMade(rocketmq.NewProducer(producerOptions(servers, group, options...)...))
+}
+
+func producerOptions(servers primitive.NamesrvAddr, group string, options ...producer.Option) []producer.Option {
+	return append([]producer.Option{producer.WithNameServer(servers), producer.WithGroupName(group),
 		producer.WithSendMsgTimeout(sendTimeout), producer.WithRetry(2)}, options...)
-	p, err := rocketmq.NewProducer(options...)
+}
+
+// startMade starts what a constructor has returned.
+func startMade[P starter](p P, err error) (none P, _ error) {
 	if err != nil {
-		return nil, fmt.Errorf("The producer cannot be made: %w", err)
+		return none, fmt.Errorf("The producer cannot be made: %w", err)
 	}
 	if err := p.Start(); err != nil {
-		return nil, fmt.Errorf("The producer cannot start: %w", err)
+		return none, fmt.Errorf("The producer cannot start: %w", err)
 	}
 	return p, nil
 }
 
 // sendAll sends count messages one by one and prints each result. A failed one is reported and followed by a pause.
 func sendAll(p rocketmq.Producer, count int, pause time.Duration, message func(i int) *primitive.Message) error {
+	return sendEach(p.SendSync, count, pause, message, func(result *primitive.SendResult) { fmt.Println(formatSendResult(result)) })
+}
+
+func sendEach(send sender, count int, pause time.Duration, message func(i int) *primitive.Message, show func(*primitive.SendResult)) error {
 	failed := 0
 	for i := range count {
-		result, err := p.SendSync(context.Background(), message(i))
+		result, err := send(context.Background(), message(i))
 		if err != nil {
 			failed++
 			fmt.Fprintf(os.Stderr, "Message %d was not sent: %v\n", i, err)
 			time.Sleep(pause)
 			continue
 		}
-		fmt.Println(formatSendResult(result))
+		show(result)
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d messages were not sent.", failed, count)
@@ -81,7 +96,7 @@ func produce(servers primitive.NamesrvAddr, group string, count int, message fun
 	return errors.Join(sendAll(p, count, 0, message), p.Shutdown())
 }
 
-// consume is a whole program that prints what arrives until it is told to end.
+// consume is a whole program that prints what arrives until it is told to end. Not every one says that it has started.
 func consume(servers primitive.NamesrvAddr, group, topic string, selector consumer.MessageSelector, started string, listen listener, options ...consumer.Option) error {
 	ctx, stop := told()
 	defer stop()
@@ -89,7 +104,9 @@ func consume(servers primitive.NamesrvAddr, group, topic string, selector consum
 	if err != nil || c == nil {
 		return err
 	}
-	fmt.Println(started)
+	if started != "" {
+		fmt.Println(started)
+	}
 	<-ctx.Done()
 	return c.Shutdown()
 }

@@ -19,8 +19,8 @@ var sendStatus = map[primitive.SendStatus]string{
 	primitive.SendSlaveNotAvailable: "SLAVE_NOT_AVAILABLE",
 }
 
-// formatSendResult prints SendResult.toString(). The Go client does not know recall handles, which only delayed
-// messages have.
+// formatSendResult prints SendResult.toString(). The Go client does not know recall handles, which only
+// messages for a time of their own have.
 func formatSendResult(r *primitive.SendResult) string {
 	return "SendResult [sendStatus=" + sendStatus[r.Status] + ", msgId=" + r.MsgID + ", offsetMsgId=" + r.OffsetMsgID +
 		", messageQueue=" + r.MessageQueue.String() + ", queueOffset=" + strconv.FormatInt(r.QueueOffset, 10) +

@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 
 	"github.com/apache/rocketmq-client-go/v2/primitive"
@@ -79,4 +80,15 @@ func TestNameServersComeFromTheOptionFirst(t *testing.T) {
 	require.Equal(t, primitive.NamesrvAddr{"10.0.0.3:3"}, got)
 	_, err = nameServers(nil, "")
 	require.ErrorContains(t, err, "No name server address")
+}
+
+func TestTransactionsAreDecidedWhenAskedAbout(t *testing.T) {
+	d := &decisions{}
+	for i, want := range []primitive.LocalTransactionState{primitive.UnkonwnState, primitive.CommitMessageState, primitive.RollbackMessageState, primitive.UnkonwnState} {
+		m := &primitive.MessageExt{}
+		m.TransactionId = strconv.Itoa(i)
+		require.Equal(t, primitive.CommitMessageState, d.CheckLocalTransaction(m), "another program's transaction")
+		require.Equal(t, primitive.UnkonwnState, d.ExecuteLocalTransaction(&m.Message))
+		require.Equal(t, want, d.CheckLocalTransaction(m))
+	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"rocketd/conformance/target"
+	"rocketd/protocol/message"
 )
 
 // producerExample is a program that sends, what it prints and what the Broker then holds.
@@ -22,8 +23,9 @@ type producerExample struct {
 	lines        *regexp.Regexp
 	shown        int                // at least so many lines have that form
 	endless      bool               // the Java class never ends
-	only         string             // the one runtime that has the class
+	only         string             // the one runtime that has the class, or for which this line is
 	text         func(i int) string // tag|key|body of its message i
+	delayed      string             // the topic that they come to later: the Broker holds them in topic until then
 }
 
 const traceTopic = "RMQ_SYS_TRACE_TOPIC"
@@ -37,8 +39,11 @@ func tagged(tags string, key, body string) func(i int) string {
 	}
 }
 
+func textOf(m message.Message) string { return m.Tags() + "|" + m.Keys() + "|" + string(m.Body) }
+
 var (
 	asyncResult = regexp.MustCompile(`(?m)^\d+ +OK [0-9A-Fa-f]{32} $`)
+	scheduled   = tagged("", "", "Hello scheduled message #")
 )
 
 var producers = [][]producerExample{
@@ -47,8 +52,11 @@ var producers = [][]producerExample{
 		{class: "simple.OnewayProducer", topic: "TopicTest", count: 100, lines: sendResult, shown: 0, text: tagged("TagA", "", "Hello RocketMQ #")},
 		{class: "tracemessage.TraceProducer", topic: "TopicTest", count: 128, lines: sendResult, shown: 128, text: hello},
 		{class: "tracemessage.OpenTracingProducer", only: "java", topic: "TopicTest", count: 1, lines: sendResult, shown: 1, text: hello},
+		{class: "schedule.ScheduledMessageProducer", topic: message.ScheduleTopic, delayed: "TestTopic", count: 100, lines: sendResult, shown: 100, text: scheduled},
 	},
 	{
+		{class: "schedule.TimerMessageProducer", only: "go", topic: message.TimerTopic, delayed: "TimerTopic", count: 10, lines: sendResult, shown: 10, text: scheduled},
+		{class: "schedule.TimerMessageProducer", only: "java", topic: message.TimerTopic, delayed: "TimerTopic", count: 10, lines: timerResult, shown: 10, text: scheduled},
 		{class: "simple.AsyncProducer", topic: "Jodie_topic_1023", count: 100, lines: asyncResult, shown: 100, text: hello},
 		{class: "ordermessage.Producer", topic: "TopicTestjjj", count: 100, lines: sendResult, shown: 100, text: orderText},
 		{class: "batch.SimpleBatchProducer", topic: "BatchTest", count: 3, lines: sendResult, shown: 1, endless: true, text: func(i int) string {
@@ -84,7 +92,9 @@ func TestProducers(t *testing.T) {
 		}
 		for place, m := range f.stored(t, e.topic) {
 			if _, old := before[place]; !old {
-				got[m.Tags()+"|"+m.Keys()+"|"+string(m.Body)]++
+				got[textOf(m)]++
+				real, _ := m.Property(message.PropRealTopic)
+				require.Equal(t, e.delayed, real, "the topic that a held message is for")
 			}
 		}
 		if e.class == "tracemessage.TraceProducer" {
