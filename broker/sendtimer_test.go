@@ -9,6 +9,8 @@ import (
 	"math/rand"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -356,6 +358,82 @@ func TestTimerMessagesSurviveARestart(t *testing.T) {
 	infos, err := f.disk.List("/store/timerlog")
 	require.NoError(t, err)
 	require.Less(t, len(infos), 3, "files without waiting messages are removed")
+}
+
+// As long as the timer's files cannot be written, sends are taken and their messages wait; none is lost.
+func TestTheTimerOutlivesAFullDisk(t *testing.T) {
+	for _, file := range []string{"timerlog", "timerwheel", "timercheck"} {
+		t.Run(file, func(t *testing.T) {
+			f := newTimerFixture(t, func(c *Config) { c.MappedFileSizeTimerLog = 52*4 + 16 })
+			f.sent("m0", f.at(2_000))
+			f.entered(1)
+			var refused atomic.Int64
+			f.disk.SetFault(func(op vfs.Op) error {
+				if !op.Changes() || op.Syncs() || !strings.Contains(op.Name, file) {
+					return nil
+				}
+				refused.Add(1)
+				return syscall.ENOSPC
+			})
+			for i := 1; i < 10; i++ {
+				f.sent(fmt.Sprint("m", i), f.at(int64(2_000+1_000*i)))
+			}
+			testkit.Eventually(t, func() bool {
+				f.clock.Advance(100 * time.Millisecond)
+				return refused.Load() > 3
+			}, "writes that fail")
+			f.disk.SetFault(nil)
+			testkit.Eventually(t, func() bool {
+				f.clock.Advance(200 * time.Millisecond)
+				return len(f.bodies()) >= 10
+			}, "all messages")
+			f.restart()
+			require.ElementsMatch(t, []string{"m0", "m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "m9"}, f.bodies())
+		})
+	}
+}
+
+// A sync that fails leaves the timer's files in doubt, and it stands still until it is started again. Sends go on.
+func TestATimerWhoseDiskIsInDoubt(t *testing.T) {
+	f := newTimerFixture(t, nil)
+	f.sent("m", f.at(2_000))
+	f.entered(1)
+	var failed atomic.Bool
+	f.disk.SetFault(func(op vfs.Op) error {
+		if op.Kind == "sync" && strings.HasPrefix(op.Name, "/store/timerlog/") {
+			failed.Store(true)
+			return syscall.EIO
+		}
+		return nil
+	})
+	f.sent("n", f.at(60_000))
+	testkit.Eventually(t, func() bool {
+		f.clock.Advance(100 * time.Millisecond)
+		return failed.Load()
+	}, "a sync that fails")
+	f.sent("o", f.at(3_000))
+	require.NoError(t, f.b.stop())
+	f.disk.SetFault(nil)
+	f.start()
+	testkit.Eventually(t, func() bool {
+		f.clock.Advance(500 * time.Millisecond)
+		seen := map[string]bool{}
+		for _, body := range f.bodies() {
+			seen[body] = true
+		}
+		return len(seen) == 3
+	}, "all messages")
+}
+
+// However late: Java drops what is more than seven days late.
+func TestVeryLateTimerMessages(t *testing.T) {
+	f := newTimerFixture(t, nil)
+	f.sent("m", f.at(5_000))
+	f.entered(1)
+	require.NoError(t, f.b.stop())
+	f.clock.Advance(10 * 24 * time.Hour)
+	f.start()
+	f.expect("m")
 }
 
 // Files that are lost are made again from what is left.

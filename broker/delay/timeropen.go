@@ -14,6 +14,9 @@ import (
 // longestAway is how late messages may be that a timer without saved progress still delivers, in milliseconds.
 const longestAway = 7 * 24 * 60 * 60 * 1000
 
+// furthestAhead is how far ahead of the clock saved progress may be, in milliseconds: clocks are set back, but not so far.
+const furthestAhead = 24 * 60 * 60 * 1000
+
 // Open goes on where the timer stopped, be it killed or Java's. The wheel may know more than the saved progress says,
 // but no unit that was not durable then; the timer log may have units behind it, which are entered in the wheel again.
 // What has no unit is read from the queue once more; that is all of it when the timer log is not there. Errors name the
@@ -27,7 +30,7 @@ func (t *Timer) Open() error {
 		return err
 	}
 	t.saved, t.next, t.readMs = saved, saved.next, saved.readMs
-	if !ok {
+	if ok = ok && saved.readMs <= t.nowMs()+furthestAhead; !ok {
 		t.readMs = max(t.nowMs()-longestAway, 0)
 	}
 	if len(t.units.bases) > 0 {
