@@ -82,6 +82,18 @@ func startBroker(t testing.TB, network *remotingtest.Network, deps Deps, change 
 	return l
 }
 
+// records are the messages in queue 0 of a topic.
+func (l *liveBroker) records(topic string) (records []message.Message) {
+	low, high, _ := l.store.QueueRange(topic, 0)
+	for at := low; at < high; at++ {
+		phyOffset, _, _, _ := l.store.TagsCodeAt(topic, 0, at)
+		m, err := l.store.Message(phyOffset)
+		require.NoError(l.t, err)
+		records = append(records, *m)
+	}
+	return records
+}
+
 // wire is a client's connection.
 type wire struct {
 	*remotingtest.Raw

@@ -68,20 +68,8 @@ func (f *timerFixture) sent(body, properties string) *protocol.Command {
 	return answer
 }
 
-// records is what a queue 0 holds.
-func (f *timerFixture) records(topic string) (records []message.Message) {
-	low, high, _ := f.b.store.QueueRange(topic, 0)
-	for at := low; at < high; at++ {
-		phyOffset, _, _, _ := f.b.store.TagsCodeAt(topic, 0, at)
-		m, err := f.b.store.Message(phyOffset)
-		require.NoError(f.t, err)
-		records = append(records, *m)
-	}
-	return records
-}
-
 func (f *timerFixture) bodies() (bodies []string) {
-	for _, m := range f.records("T") {
+	for _, m := range f.b.records("T") {
 		bodies = append(bodies, string(m.Body))
 	}
 	return bodies
@@ -101,7 +89,7 @@ func (f *timerFixture) expect(want ...string) {
 		return len(f.bodies()) >= len(want)
 	}, fmt.Sprint("delivered ", want))
 	require.Equal(f.t, want, f.bodies())
-	for _, m := range f.records("T") {
+	for _, m := range f.b.records("T") {
 		text, waited := m.Property("WANT")
 		if wantMs, err := strconv.ParseInt(text, 10, 64); waited {
 			require.NoError(f.t, err)
@@ -123,15 +111,15 @@ func TestATimerMessageWaits(t *testing.T) {
 	raw, err := base64.URLEncoding.DecodeString(handle)
 	require.NoError(t, err)
 	require.Equal(t, "v1 T broker-a 1700000010001 id-m", string(raw))
-	require.Empty(t, f.records("T"))
-	waiting := f.records(message.TimerTopic)
+	require.Empty(t, f.b.records("T"))
+	waiting := f.b.records(message.TimerTopic)
 	require.Len(t, waiting, 1)
 	require.Equal(t, map[string]string{"UNIQ_KEY": "id-m", "TIMER_DELAY_SEC": "10", "K": "v", "TIMER_OUT_MS": "1700000010000", "REAL_TOPIC": "T", "REAL_QID": "0",
 		"MSG_REGION": "DefaultRegion", "TRACE_ON": "true", "CLUSTER": "DefaultCluster"}, message.ParseProperties(waiting[0].Properties))
 	f.entered(1)
 
 	f.expect("m")
-	m := f.records("T")[0]
+	m := f.b.records("T")[0]
 	require.GreaterOrEqual(t, m.StoreTimestampMs, int64(timerStartMs+10_000))
 	got := message.ParseProperties(m.Properties)
 	require.Equal(t, strconv.FormatInt(m.StoreTimestampMs, 10), got["TIMER_DEQUEUE_MS"])
@@ -159,14 +147,14 @@ func TestTimesThatAreAskedFor(t *testing.T) {
 		"the longest":               {"TIMER_DELAY_SEC=259200", timerStartMs + 259_199_700},
 	} {
 		t.Run(name, func(t *testing.T) {
-			before := len(f.records("T"))
+			before := len(f.b.records("T"))
 			handle, _ := f.sent("m", c.properties).Field("recallHandle")
 			require.Equal(t, c.outMs == 0, handle == "")
 			if c.outMs == 0 {
-				require.Len(t, f.records("T"), before+1)
+				require.Len(t, f.b.records("T"), before+1)
 				return
 			}
-			waiting := f.records(message.TimerTopic)
+			waiting := f.b.records(message.TimerTopic)
 			got, _ := waiting[len(waiting)-1].Property("TIMER_OUT_MS")
 			require.Equal(t, strconv.FormatInt(c.outMs, 10), got)
 		})
@@ -185,7 +173,7 @@ func TestTimesThatCannotBe(t *testing.T) {
 		answer := f.send("m", properties)
 		require.Equal(t, []any{protocol.MessageIllegal, timerIllegal}, []any{answer.Code, answer.Remark}, properties)
 	}
-	require.Empty(t, f.records(message.TimerTopic))
+	require.Empty(t, f.b.records(message.TimerTopic))
 
 	f = newTimerFixture(t, func(c *Config) { c.TimerWheelEnable = false })
 	answer := f.send("m", "TIMER_DELAY_SEC=5")
@@ -222,9 +210,9 @@ func TestAMessageForALaterTimeThanTheWheelReaches(t *testing.T) {
 	f.sent("n", f.at(11_000))
 	f.entered(2)
 	f.expect("n", "m")
-	rolls, _ := f.records("T")[0].Property("TIMER_ROLL_TIMES")
+	rolls, _ := f.b.records("T")[0].Property("TIMER_ROLL_TIMES")
 	require.Equal(t, "1", rolls)
-	rolls, _ = f.records("T")[1].Property("TIMER_ROLL_TIMES")
+	rolls, _ = f.b.records("T")[1].Property("TIMER_ROLL_TIMES")
 	require.Contains(t, []string{"2", "3"}, rolls, "as late as the clock lets it")
 }
 
@@ -287,14 +275,14 @@ func TestATransactionForATime(t *testing.T) {
 	id, _ := f.sent("m", "TRAN_MSG=true PGROUP=P TIMER_DELAY_SEC=5").Field("msgId")
 	_, phyOffset, err := message.ParseOffsetMsgID(id)
 	require.NoError(t, err)
-	require.Len(t, f.records(message.HalfTopic), 1)
+	require.Len(t, f.b.records(message.HalfTopic), 1)
 	f.clock.Advance(20 * time.Second)
 	answer := f.w.ask(protocol.EndTransaction, endFields(half{"m", 0, phyOffset}, protocol.TransactionCommit, ""), "")
 	require.Equal(t, protocol.Success, answer.Code, answer.Remark)
-	require.Empty(t, f.records("T"), "its delay begins with the commit")
+	require.Empty(t, f.b.records("T"), "its delay begins with the commit")
 	f.expect("m")
-	require.GreaterOrEqual(t, f.records("T")[0].StoreTimestampMs, int64(timerStartMs+25_000))
-	require.Equal(t, message.TranCommit, message.TranType(f.records("T")[0].SysFlag))
+	require.GreaterOrEqual(t, f.b.records("T")[0].StoreTimestampMs, int64(timerStartMs+25_000))
+	require.Equal(t, message.TranCommit, message.TranType(f.b.records("T")[0].SysFlag))
 }
 
 // What others put into the timer's queue harms nobody.
@@ -311,8 +299,8 @@ func TestMessagesThatTheTimerCannotDeliver(t *testing.T) {
 	}
 	f.sent("good", f.at(3_000))
 	f.expect("good")
-	require.Len(t, f.records(message.TimerTopic), 11)
-	require.Empty(t, f.records(message.HalfTopic))
+	require.Len(t, f.b.records(message.TimerTopic), 11)
+	require.Empty(t, f.b.records(message.HalfTopic))
 }
 
 func TestTheTimerCanBeStopped(t *testing.T) {
@@ -492,7 +480,7 @@ func TestAUnitOutlivesItsMessage(t *testing.T) {
 	f.start()
 	f.sent("n", f.at(3_000))
 	f.expect("n")
-	require.EqualValues(t, end, f.records(message.TimerTopic)[1].PhyOffset)
+	require.EqualValues(t, end, f.b.records(message.TimerTopic)[1].PhyOffset)
 	f.entered(1)
 }
 
@@ -528,7 +516,7 @@ func timerPowerLosses(t *testing.T, seed int64) {
 	testkit.Eventually(t, func() bool {
 		f.clock.Advance(300 * time.Millisecond)
 		got := map[string]bool{}
-		for _, m := range f.records("T") {
+		for _, m := range f.b.records("T") {
 			got[string(m.Body)] = true
 			text, _ := m.Property("WANT")
 			wantMs, err := strconv.ParseInt(text, 10, 64)

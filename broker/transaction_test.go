@@ -145,22 +145,11 @@ func (f *txnFixture) round(span time.Duration) {
 
 func (f *txnFixture) delivered() []string { return f.w.pullAll(f.t, "T") }
 
-func (f *txnFixture) records(topic string) (records []message.Message) {
-	low, high, _ := f.b.store.QueueRange(topic, 0)
-	for at := low; at < high; at++ {
-		phyOffset, _, _, _ := f.b.store.TagsCodeAt(topic, 0, at)
-		m, err := f.b.store.Message(phyOffset)
-		require.NoError(f.t, err)
-		records = append(records, *m)
-	}
-	return records
-}
-
 func TestATransactionIsReadOnceItIsCommitted(t *testing.T) {
 	f := newTxnFixture(t, nil)
 	kept, dropped := f.send("kept", "K=v"), f.send("dropped", "")
 	require.Empty(t, f.delivered())
-	stored := f.records(message.HalfTopic)[0]
+	stored := f.b.records(message.HalfTopic)[0]
 	require.Zero(t, message.TranType(stored.SysFlag))
 	for name, want := range map[string]string{"REAL_TOPIC": "T", "REAL_QID": "0", "__transactionId__": "id-kept", "TRAN_MSG": "true", "PGROUP": "P", "K": "v"} {
 		got, _ := stored.Property(name)
@@ -169,18 +158,18 @@ func TestATransactionIsReadOnceItIsCommitted(t *testing.T) {
 	require.Equal(t, protocol.Success, f.end(kept, protocol.TransactionCommit, "").Code)
 	require.Equal(t, protocol.Success, f.end(dropped, protocol.TransactionRollback, "").Code)
 	require.Equal(t, []string{"kept"}, f.delivered())
-	final := f.records("T")[0]
+	final := f.b.records("T")[0]
 	require.Equal(t, message.TranCommit, message.TranType(final.SysFlag))
 	require.Equal(t, kept.commitLogOffset, final.PreparedTransactionOffset)
 	require.Equal(t, "id-kept", final.UniqKey())
 	require.Equal(t, stored.BornTimestampMs, final.BornTimestampMs)
 
-	require.Empty(t, f.records(message.OpHalfTopic))
+	require.Empty(t, f.b.records(message.OpHalfTopic))
 	testkit.Eventually(t, func() bool {
 		f.clock.Advance(time.Second)
-		return len(f.records(message.OpHalfTopic)) > 0
+		return len(f.b.records(message.OpHalfTopic)) > 0
 	}, "the decisions to be written down")
-	op := f.records(message.OpHalfTopic)[0]
+	op := f.b.records(message.OpHalfTopic)[0]
 	require.Equal(t, "0,1,", string(op.Body))
 	require.Equal(t, "d", op.Tags())
 
@@ -214,7 +203,7 @@ func TestAnUndecidedProducerIsAsked(t *testing.T) {
 	require.Equal(t, []string{"m"}, f.delivered())
 	f.round(31 * time.Second)
 	require.Equal(t, []string{"m"}, f.delivered())
-	require.Len(t, f.records(message.HalfTopic), 2, "not asked about again")
+	require.Len(t, f.b.records(message.HalfTopic), 2, "not asked about again")
 }
 
 func TestAYoungHalfMessageIsLeftAlone(t *testing.T) {
@@ -225,7 +214,7 @@ func TestAYoungHalfMessageIsLeftAlone(t *testing.T) {
 	f.round(21 * time.Second)
 	asked, _ := f.asked()
 	require.Equal(t, "old", asked.body)
-	require.Len(t, f.records(message.HalfTopic), 3)
+	require.Len(t, f.b.records(message.HalfTopic), 3)
 }
 
 func TestNobodyDecides(t *testing.T) {
@@ -241,7 +230,7 @@ func TestNobodyDecides(t *testing.T) {
 		require.Equal(t, "m", h.body)
 	}
 	f.round(31 * time.Second)
-	given := f.records(message.TransCheckMaxTimeTopic)
+	given := f.b.records(message.TransCheckMaxTimeTopic)
 	require.Len(t, given, 1)
 	require.Equal(t, "m", string(given[0].Body))
 	require.Equal(t, protocol.Success, f.w.ask(protocol.ResumeCheckHalfMessage, "topic=T msgId="+given[0].MsgID, "").Code)
@@ -260,10 +249,10 @@ func TestAHalfMessageSetsItsOwnTime(t *testing.T) {
 	for range 2 {
 		f.round(31 * time.Second)
 	}
-	require.Len(t, f.records(message.HalfTopic), 6)
+	require.Len(t, f.b.records(message.HalfTopic), 6)
 	require.Equal(t, protocol.Success, f.end(original, protocol.TransactionCommit, "").Code)
 	f.round(31 * time.Second)
-	require.Len(t, f.records(message.HalfTopic), 7, "late alone")
+	require.Len(t, f.b.records(message.HalfTopic), 7, "late alone")
 	for range 5 {
 		f.round(100 * time.Second)
 	}
@@ -281,7 +270,7 @@ func TestAHalfMessageSetsItsOwnTime(t *testing.T) {
 func TestADelayBeginsWithTheCommit(t *testing.T) {
 	f := newTxnFixture(t, nil)
 	h := f.send("m", "DELAY=3")
-	require.Len(t, f.records(message.HalfTopic), 1)
+	require.Len(t, f.b.records(message.HalfTopic), 1)
 	f.clock.Advance(20 * time.Second)
 	require.Equal(t, protocol.Success, f.end(h, protocol.TransactionCommit, "").Code)
 	require.Empty(t, f.delivered())
@@ -290,7 +279,7 @@ func TestADelayBeginsWithTheCommit(t *testing.T) {
 		return len(f.delivered()) > 0
 	}, "the delayed message")
 	require.Equal(t, []string{"m"}, f.delivered())
-	require.Equal(t, message.TranCommit, message.TranType(f.records("T")[0].SysFlag))
+	require.Equal(t, message.TranCommit, message.TranType(f.b.records("T")[0].SysFlag))
 }
 
 func TestDecisionsThatAreNone(t *testing.T) {
