@@ -445,6 +445,23 @@ func TestFilesOfTheTimerMayBeLost(t *testing.T) {
 	}
 }
 
+// What stands in the timer log may be gone where the file is not.
+func TestATimerLogOfZeros(t *testing.T) {
+	f := newTimerFixture(t, nil)
+	for i := range 3 {
+		f.sent(fmt.Sprint("m", i), f.at(int64(5_000+1_000*i)))
+	}
+	f.entered(3)
+	require.NoError(t, f.b.stop())
+	file, err := f.disk.Open("/store/timerlog/00000000000000000000", vfs.ReadWrite)
+	require.NoError(t, err)
+	require.NoError(t, file.Zero(52, 104))
+	require.NoError(t, file.Close())
+	f.start()
+	f.entered(3)
+	f.expect("m0", "m1", "m2")
+}
+
 // Java may keep the wheel in files with a suffix, and then the one without is old.
 func TestAWheelThatIsNotTheNewest(t *testing.T) {
 	f := newTimerFixture(t, nil)

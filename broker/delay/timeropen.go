@@ -77,17 +77,13 @@ func (t *Timer) recover(known bool) error {
 	if err := t.lookBack(min(t.saved.logPos, tail)); err != nil {
 		return err
 	}
-	agree, err := t.agree()
-	if err != nil || agree {
-		return err
+	if !known || t.agree() {
+		return nil
 	}
 	t.logger.Warn().Str("file", t.wheel.name).Msg("the timer wheel does not agree with the timer log and is made again from it")
 	t.wheel.reset()
-	_, err = t.units.walk(t.units.begin(), func(pos int64, u *unit) bool {
-		t.reenter(pos, u)
-		return pos+timerUnitBytes < tail
-	})
-	return err
+	clear(t.entered)
+	return t.recover(false)
 }
 
 func (t *Timer) reenter(pos int64, u *unit) {
@@ -127,12 +123,11 @@ func (t *Timer) lookBack(pos int64) error {
 }
 
 // agree says whether each slot leads to units of its time.
-func (t *Timer) agree() (bool, error) {
+func (t *Timer) agree() bool {
 	for time, s := range t.wheel.slots {
-		u, err := t.units.read(s.last)
-		if err != nil || u.dueMs()/t.precisionMs != time {
-			return false, nil //nolint:nilerr // what cannot be read does not agree
+		if u, err := t.units.read(s.last); err != nil || u.dueMs()/t.precisionMs != time {
+			return false
 		}
 	}
-	return true, nil
+	return true
 }
