@@ -47,7 +47,7 @@ func (b *Broker) runtimeTimer() map[string]string {
 	state := b.timerState()
 	return map[string]string{
 		"timerReadBehind": decimal(int64(state.Late / time.Second)), "timerOffsetBehind": decimal(state.Unentered), "timerCongestNum": decimal(state.Waiting),
-		"timerEnqueueTps": javaDouble(state.Entered), "timerDequeueTps": javaDouble(state.Fired),
+		"timerEnqueueTps": javaDouble(b.stats.TimerEntered.Rate(1)), "timerDequeueTps": javaDouble(b.stats.TimerFired.Rate(1)),
 	}
 }
 

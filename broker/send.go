@@ -278,9 +278,7 @@ func (b *Broker) delayBy(m *message.Message, level int32, timer bool) {
 			m.RemoveProperty(name)
 		}
 	}
-	m.SetProperty(message.PropRealTopic, m.Topic)
-	m.SetProperty(message.PropRealQID, strconv.Itoa(int(m.QueueID)))
-	m.Topic, m.QueueID = message.ScheduleTopic, level-1
+	m.WaitIn(message.ScheduleTopic, level-1)
 }
 
 // whenDurable is the answer of a send, which waits for the disk where the sender

@@ -52,18 +52,14 @@ func (b *Broker) timerDue(p *timerProps) (dueMs int64, err error) {
 	if past {
 		return 0, nil
 	}
-	dueMs = b.slotOf(timeMs, int64(cfg.TimerPrecisionMs))
+	precisionMs := int64(cfg.TimerPrecisionMs)
+	dueMs = (timeMs - 1) / precisionMs * precisionMs // the last slot that is over at the time: nothing comes too early
 	if waiting, _ := b.timer.Waiting(dueMs); waiting > int64(cfg.TimerCongestNumEachSlot) {
 		most := int64(cfg.TimerCongestNumEachSlot)
 		return 0, protocol.Errorf(protocol.SystemError, "timer message is under flow control, max num limit is %d or the current value is greater than %d "+
 			"and less than %d, trigger random flow control", 2*most, most, 2*most)
 	}
 	return dueMs, nil
-}
-
-// slotOf is the last slot that is over at a time: nothing comes too early.
-func (b *Broker) slotOf(timeMs, precisionMs int64) int64 {
-	return (timeMs - 1) / precisionMs * precisionMs
 }
 
 // timeBy lets a message wait in the timer's queue, unless its time has come.
@@ -73,9 +69,7 @@ func (b *Broker) timeBy(m *message.Message, p *timerProps) error {
 		return err
 	}
 	m.SetProperty(message.PropTimerOutMs, strconv.FormatInt(dueMs, 10))
-	m.SetProperty(message.PropRealTopic, m.Topic)
-	m.SetProperty(message.PropRealQID, strconv.Itoa(int(m.QueueID)))
-	m.Topic, m.QueueID = message.TimerTopic, 0
+	m.WaitIn(message.TimerTopic, 0)
 	return nil
 }
 
@@ -102,7 +96,7 @@ func (b *Broker) newTimer(cfg *Config, opened *store.Store) *delay.Timer {
 		Root: cfg.StorePathRootDir, Precision: time.Duration(cfg.TimerPrecisionMs) * time.Millisecond,
 		RollSlots: int64(delay.RollSlots(cfg.TimerRollWindowSlot)), FileSize: int64(cfg.MappedFileSizeTimerLog),
 	}, delay.TimerDeps{
-		FS: b.fs, Log: countedStore{opened, b.stats}, Clock: b.clock, Logger: b.deps.Log.With().Str("part", "timer").Logger(),
+		FS: b.fs, Log: countedStore{opened, b.stats}, Entered: b.stats.TimerEntered, Fired: b.stats.TimerFired, Clock: b.clock, Logger: b.deps.Log.With().Str("part", "timer").Logger(),
 		Limits: func() delay.TimerLimits {
 			cfg := b.cfg.Load()
 			return delay.TimerLimits{

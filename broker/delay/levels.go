@@ -140,14 +140,20 @@ func (l *Levels) runLevel(ctx context.Context, v *level) error {
 			}
 			continue
 		}
-		timer := l.clock.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-		case <-timer.Chan():
-		}
-		timer.Stop()
+		pause(ctx, l.clock, wait, nil)
 	}
 	return nil
+}
+
+// pause waits so long, until ctx ends, or for an arrival where there is a kick.
+func pause(ctx context.Context, clock clockwork.Clock, wait time.Duration, kick <-chan struct{}) {
+	timer := clock.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-kick:
+	case <-timer.Chan():
+	}
 }
 
 // start is where a level goes on: where it stopped, within what the queue has.

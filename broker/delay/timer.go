@@ -51,7 +51,12 @@ type TimerDeps struct {
 	Limits func() TimerLimits
 	Clock  clockwork.Clock
 	Logger zerolog.Logger
+	// Entered counts the messages that are noted, Fired those that are delivered or put in again.
+	Entered, Fired Counter
 }
+
+// Counter counts.
+type Counter interface{ Add(n int64) }
 
 // Timer delivers messages at the times that they ask for. The exported methods other than Open and Run may be called at
 // any time.
@@ -63,6 +68,7 @@ type Timer struct {
 	limits      func() TimerLimits
 	clock       clockwork.Clock
 	logger      zerolog.Logger
+	in, out     Counter
 	kick        chan struct{} // an arrival; holds one
 
 	// Of Open, then of Run alone.
@@ -80,7 +86,6 @@ type Timer struct {
 
 	lateMs    atomic.Int64
 	unentered atomic.Int64
-	in, out   rate
 }
 
 // NewTimer returns a timer. Open comes next.
@@ -89,7 +94,7 @@ func NewTimer(cfg TimerConfig, d TimerDeps) *Timer {
 	return &Timer{
 		cfg: cfg, precisionMs: precisionMs, fs: d.FS, log: d.Log, limits: d.Limits, clock: d.Clock, logger: d.Logger,
 		kick: make(chan struct{}, 1), wheel: newWheel(d.FS, path.Join(cfg.Root, "timerwheel"), precisionMs),
-		entered: map[int64]struct{}{}, in: rate{clock: d.Clock}, out: rate{clock: d.Clock},
+		entered: map[int64]struct{}{}, in: d.Entered, out: d.Fired,
 	}
 }
 
@@ -108,10 +113,9 @@ func (t *Timer) Waiting(dueMs int64) (then, all int64) { return t.wheel.waiting(
 
 // TimerState is what operators are shown.
 type TimerState struct {
-	Late           time.Duration // of deliveries
-	Unentered      int64         // messages
-	Waiting        int64         // messages
-	Entered, Fired float64       // messages a second
+	Late      time.Duration // of deliveries
+	Unentered int64         // messages
+	Waiting   int64         // messages
 }
 
 // State is how the timer does.
@@ -119,7 +123,6 @@ func (t *Timer) State() TimerState {
 	_, waiting := t.wheel.waiting(0)
 	return TimerState{
 		Late: time.Duration(t.lateMs.Load()) * time.Millisecond, Unentered: t.unentered.Load(), Waiting: waiting,
-		Entered: t.in.perSecond(), Fired: t.out.perSecond(),
 	}
 }
 
@@ -157,27 +160,16 @@ func (t *Timer) Run(ctx context.Context) error {
 		default:
 			retry = firstRetry
 		}
-		t.pause(ctx, wait, err != nil)
+		kick := t.kick
+		if err != nil || t.limits().StopEnter {
+			kick = nil
+		}
+		pause(ctx, t.clock, wait, kick)
 	}
 	if err := t.save(context.WithoutCancel(ctx)); err != nil {
 		t.logger.Error().Err(err).Msg("the progress of the timer could not be saved")
 	}
 	return nil
-}
-
-// pause waits so long, or for an arrival unless something has failed.
-func (t *Timer) pause(ctx context.Context, wait time.Duration, failed bool) {
-	kick := t.kick
-	if failed || t.limits().StopEnter {
-		kick = nil
-	}
-	timer := t.clock.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-kick:
-	case <-timer.Chan():
-	}
 }
 
 // work does what can be done now, and returns how long nothing more can be.

@@ -49,36 +49,14 @@ func readTimerCheck(fsys vfs.FS, name string) (c timerCheck, ok bool, err error)
 	return timerCheck{readMs: at(0), logPos: at(1), next: at(2), version: [3]int64{at(4), at(5), at(6)}}, at(0) > 0, nil
 }
 
-// write replaces the numbers in place: they lie in one sector.
+// write replaces the file.
 func (c *timerCheck) write(fsys vfs.FS, name string) error {
-	exists, err := vfs.Exists(fsys, name)
-	if err != nil {
-		return err
-	}
-	if !exists {
-		if err := vfs.MkdirAllSync(fsys, path.Dir(name)); err != nil {
-			return err
-		}
-	}
-	f, err := fsys.Open(name, vfs.Create)
-	if err != nil {
-		return err
-	}
-	var b []byte
+	b := make([]byte, 0, timerCheckBytes)
 	for _, x := range [timerCheckFields]int64{c.readMs, c.logPos, c.next, c.next, c.version[0], c.version[1], c.version[2]} {
 		b = binary.BigEndian.AppendUint64(b, uint64(x))
 	}
-	if !exists {
-		err = f.Truncate(timerCheckBytes)
+	if err := vfs.MkdirAllSync(fsys, path.Dir(name)); err != nil {
+		return err
 	}
-	if err == nil {
-		_, err = f.WriteAt(b, 0)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil && !exists {
-		err = fsys.SyncDir(path.Dir(name))
-	}
-	return err
+	return vfs.WriteFileAtomic(fsys, name, b[:timerCheckBytes])
 }

@@ -58,9 +58,13 @@ func (q *timerQueue) send(dueMs int64) {
 	q.waiting = append(q.waiting, m)
 }
 
+type uncounted struct{}
+
+func (uncounted) Add(int64) {}
+
 func newTestTimer(disk vfs.FS, q *timerQueue, clock clockwork.Clock) *Timer {
 	return NewTimer(TimerConfig{Root: "/store", Precision: time.Second, RollSlots: 172_800, FileSize: 52*6 + 20}, TimerDeps{
-		FS: disk, Log: q, Clock: clock, Logger: zerolog.Nop(), Limits: func() TimerLimits { return TimerLimits{SaveEvery: time.Second} },
+		FS: disk, Log: q, Entered: uncounted{}, Fired: uncounted{}, Clock: clock, Logger: zerolog.Nop(), Limits: func() TimerLimits { return TimerLimits{SaveEvery: time.Second} },
 	})
 }
 

@@ -91,7 +91,7 @@ func (t *Timer) note(m *message.Message, phyOffset int64, size int32, dueMs, now
 		return err
 	}
 	t.wheel.add(&u, pos)
-	t.in.add()
+	t.in.Add(1)
 	return nil
 }
 

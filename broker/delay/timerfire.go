@@ -166,6 +166,6 @@ func (t *Timer) put(m *message.Message, phyOffset int64) error {
 		return fmt.Errorf("timer message at %d: %w", phyOffset, err)
 	}
 	t.changed = true
-	t.out.add()
+	t.out.Add(1)
 	return nil
 }

@@ -77,6 +77,7 @@ type Stats struct {
 	PutMessages, PutBytes, PutFailed *Meter
 	GetFound, GetMiss                *Meter // pulls, by whether they found anything
 	GetMessages, GetBytes            *Meter
+	TimerEntered, TimerFired         *Meter // messages for a time of their own
 
 	puts  counters // by topic
 	gets  counters
@@ -94,7 +95,7 @@ type Stats struct {
 // New returns counters at zero. A system topic belongs to the broker.
 func New(clock clockwork.Clock, system func(topic string) bool) *Stats {
 	s := &Stats{clock: clock, day: localDay(clock.Now())}
-	for _, m := range []**Meter{&s.PutMessages, &s.PutBytes, &s.PutFailed, &s.GetFound, &s.GetMiss, &s.GetMessages, &s.GetBytes} {
+	for _, m := range []**Meter{&s.PutMessages, &s.PutBytes, &s.PutFailed, &s.GetFound, &s.GetMiss, &s.GetMessages, &s.GetBytes, &s.TimerEntered, &s.TimerFired} {
 		*m = newMeter(totalSpan)
 		(*m).sampleAt(clock.Now().UnixMilli())
 	}
@@ -105,7 +106,7 @@ func New(clock clockwork.Clock, system func(topic string) bool) *Stats {
 }
 
 func (s *Stats) totals() []*Meter {
-	return []*Meter{s.PutMessages, s.PutBytes, s.PutFailed, s.GetFound, s.GetMiss, s.GetMessages, s.GetBytes}
+	return []*Meter{s.PutMessages, s.PutBytes, s.PutFailed, s.GetFound, s.GetMiss, s.GetMessages, s.GetBytes, s.TimerEntered, s.TimerFired}
 }
 
 // Put counts messages stored for a topic.

@@ -24,10 +24,8 @@ func Prepare(m *message.Message) {
 	if id := m.UniqKey(); id != "" {
 		m.SetProperty(message.PropTransactionID, id)
 	}
-	m.SetProperty(message.PropRealTopic, m.Topic)
-	m.SetProperty(message.PropRealQID, strconv.Itoa(int(m.QueueID)))
 	m.SysFlag &^= message.TranMask
-	m.Topic, m.QueueID = message.HalfTopic, 0
+	m.WaitIn(message.HalfTopic, 0)
 }
 
 // ErrNoTarget means that a half message does not say where it belongs.

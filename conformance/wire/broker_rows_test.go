@@ -36,11 +36,21 @@ func topicAndGroup(p *pair, n *names) {
 // uniq are client-made message ids.
 func uniq(i int) string { return fmt.Sprintf("7F0000010000%016X%04X", 0x1234, i) }
 
+// sent is what one message's send has other than another's. properties come behind the id.
+type sent struct{ queueID, sysFlag, bornMs, flag, reconsumed, properties string }
+
+// send sends message i to {topic}.
+func (s sent) send(p *pair, n *names, i int) [2]*Answer {
+	p.t.Helper()
+	return p.must(toBroker, protocol.SendMessageV2, n, fmt.Sprintf("body %d", i), "a", "{group}", "b", "{topic}", "c", "TBW102", "d", "4", "e", s.queueID,
+		"f", s.sysFlag, "g", s.bornMs, "h", s.flag, "i", "UNIQ_KEY\x01"+uniq(i)+"\x02"+s.properties, "j", s.reconsumed, "k", "false", "m", "false")
+}
+
 // send stores a message in queue 0 of {topic}; {offset} is then its place in the log, {msgId} its id.
 func send(p *pair, n *names, i int) {
 	p.t.Helper()
-	answers := p.must(toBroker, protocol.SendMessageV2, n, fmt.Sprintf("body %d", i), "a", "{group}", "b", "{topic}", "c", "TBW102", "d", "4", "e", "0",
-		"f", "0", "g", "1700000000000", "h", "0", "i", "UNIQ_KEY\x01"+uniq(i)+"\x02KEYS\x01key"+strconv.Itoa(i)+" both\x02TAGS\x01A\x02", "j", "0", "k", "false", "m", "false")
+	answers := sent{queueID: "0", sysFlag: "0", bornMs: "1700000000000", flag: "0", reconsumed: "0",
+		properties: "KEYS\x01key" + strconv.Itoa(i) + " both\x02TAGS\x01A\x02"}.send(p, n, i)
 	var place, inside [2]string
 	for side, a := range answers {
 		id := a.Field("msgId")

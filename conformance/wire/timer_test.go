@@ -12,15 +12,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"rocketd/protocol"
 	"rocketd/protocol/message"
 )
 
 // sendTimed sends a message to queue 1 of {topic}.
 func sendTimed(p *pair, n *names, i int, more string) [2]*Answer {
 	p.t.Helper()
-	return p.must(toBroker, protocol.SendMessageV2, n, fmt.Sprintf("body %d", i), "a", "{group}", "b", "{topic}", "c", "TBW102", "d", "4", "e", "1",
-		"f", "0", "g", "1", "h", "5", "i", "UNIQ_KEY\x01"+uniq(i)+"\x02TAGS\x01A\x02"+more, "j", "3", "k", "false", "m", "false")
+	return sent{queueID: "1", sysFlag: "0", bornMs: "1", flag: "5", reconsumed: "3", properties: "TAGS\x01A\x02" + more}.send(p, n, i)
 }
 
 func TestTimerMessages(t *testing.T) {

@@ -6,7 +6,6 @@
 package wire
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,9 +23,8 @@ import (
 // log and {msgId} its id.
 func sendHalf(p *pair, n *names, i int, bornMs int64, more string) {
 	p.t.Helper()
-	answers := p.must(toBroker, protocol.SendMessageV2, n, fmt.Sprintf("body %d", i), "a", "{group}", "b", "{topic}", "c", "TBW102", "d", "4", "e", "1",
-		"f", "4", "g", strconv.FormatInt(bornMs, 10), "h", "5", "i", "UNIQ_KEY\x01"+uniq(i)+"\x02TAGS\x01A\x02TRAN_MSG\x01true\x02PGROUP\x01{group}\x02"+more,
-		"j", "0", "k", "false", "m", "false")
+	answers := sent{queueID: "1", sysFlag: "4", bornMs: strconv.FormatInt(bornMs, 10), flag: "5", reconsumed: "0",
+		properties: "TAGS\x01A\x02TRAN_MSG\x01true\x02PGROUP\x01{group}\x02" + more}.send(p, n, i)
 	var place, half, id [2]string
 	for side, a := range answers {
 		id[side], half[side] = a.Field("msgId"), a.Field("queueOffset")

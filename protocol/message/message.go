@@ -56,6 +56,13 @@ func (m *Message) Again(topic string, queueID int32) *Message {
 	}
 }
 
+// WaitIn directs a message to a topic and queue in which it waits. RealTarget tells where it was meant for.
+func (m *Message) WaitIn(topic string, queueID int32) {
+	m.SetProperty(PropRealTopic, m.Topic)
+	m.SetProperty(PropRealQID, strconv.Itoa(int(m.QueueID)))
+	m.Topic, m.QueueID = topic, queueID
+}
+
 // RealTarget returns the topic and queue that a message was meant for which waits in another: REAL_TOPIC and REAL_QID.
 func (m *Message) RealTarget() (topic string, queueID int32, err error) {
 	topic, _ = m.Property(PropRealTopic)
